@@ -2,6 +2,6 @@ __version__ = "0.1.0"
 
 
 def load(run):
-    "The trained model in a run's folder; see `prl.fit.load`."
-    from prl.fit import load
+    "The trained model in a run's folder; see `prl.checkpoint.load`."
+    from prl.checkpoint import load
     return load(run)

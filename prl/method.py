@@ -76,7 +76,8 @@ class Method:
     "A system of the study: how to build it and what a training step minimises."
     name: str
     source: str  # the paper it comes from
-    settings: dict = field(default_factory=dict)  # fields of Config that make it this method
+    settings: dict = field(default_factory=dict)  # fields of Config that make it this method, and that it fixes
+    defaults: dict = field(default_factory=dict)  # fields of Config that it sets where the user does not
     build: Callable = build_model  # (config, class_names, train_counts, mean, std) -> model
 
     def loss(self, model, images, target, config, generator)->Losses:
@@ -88,5 +89,6 @@ METHODS = {m.name: m for m in (
     Method("prl", _PRL),
     Method("prl_no_hypernet", _PRL + ", ablation", dict(hypernet=False)),
     Method("prl_no_tchebycheff", _PRL + ", ablation", dict(objective="sum")),
-    Method("prl_environment", "this study", dict(objective="environment")),
+    # τ = 1 puts the uniform prior in the middle of the simplex, where "balanced" lies
+    Method("prl_environment", "this study", dict(objective="environment"), dict(tau=1.)),
 )}

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['Features', 'Model', 'Specialist']
 
-# %% ../nbs/06_model.ipynb #9aede07a
+# %% ../nbs/06_model.ipynb #d1bce1f6
+import contextlib
 import copy
 
 import torch
@@ -20,7 +21,8 @@ class Features(nn.Module):
     "Normalise, run the backbone, scale each branch's features to unit length: images (N, channels, H, W) -> (N, branches, d), float32."
     def __init__(self, backbone, mean, std): # mean and std of each channel, in [0, 1]
         super().__init__()
-        self.backbone = backbone
+        self.backbone = backbone.to(memory_format=torch.channels_last)
+        self.bf16 = False  # training switches it on; the heads stay in float32, a cosine times 30 needs its digits
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(-1, 1, 1))
 
@@ -28,8 +30,9 @@ class Features(nn.Module):
         if images.dim() != 4 or images.shape[1] != len(self.mean):
             raise ValueError(f"images have shape {tuple(images.shape)}: expected (N, {len(self.mean)}, H, W)")
         unit = 255. if images.dtype == torch.uint8 else 1.
-        x = (images - unit * self.mean) / (unit * self.std)
-        return F.normalize(self.backbone(x.contiguous(memory_format=torch.channels_last)).float(), dim=-1)
+        x = ((images - unit * self.mean) / (unit * self.std)).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext(): x = self.backbone(x)
+        return F.normalize(x.float(), dim=-1)
 
 # %% ../nbs/06_model.ipynb #f6c5a5be
 class Model(nn.Module):
