@@ -38,6 +38,7 @@ class Progress:
     step: int  # steps done
     history: list  # a dict for each epoch done
     epoch: dict  # sums over the steps of the epoch under way
+    made_by: dict  # commit, versions and hardware of the last save
 
 def no_sums()->dict:
     return {"loss": 0., "parts": [0.] * len(EXPERTS), "counts": [0] * len(EXPERTS), "seconds": 0.}
@@ -80,7 +81,7 @@ def resume(folder, model, optimizer)->Progress:
     path = folder / "model.safetensors"
     about, weights = read_checkpoint(path)
     set_weights(model, weights, path)
-    progress = Progress(about["step"], about["history"], about["epoch"])
+    progress = Progress(about["step"], about["history"], about["epoch"], about["made_by"])
     state = folder / f"optimizer-{progress.step}.safetensors"
     if state.exists():  # a finished run has none left
         momenta = read_checkpoint(state)[1]
