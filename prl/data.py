@@ -65,7 +65,8 @@ def decode(image, # a path, bytes, or the struct `{"bytes", "path"}` of Hugging 
     name = name or str(image)
     try:
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
+            upright = ImageOps.exif_transpose(opened) if "exif" in opened.info else opened
+            picture = upright.convert("RGB")
     except (OSError, SyntaxError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"cannot read image {name}: {error}. Is the file whole? Replace or remove it.") from error
     if size is not None and picture.size != (size, size):
@@ -77,10 +78,11 @@ def decode_all(images, # paths, bytes or structs
                names=None, # one for each
                size:int=None,
               )->torch.Tensor: # (N, 3, H, W), uint8
-    "Decode in threads; without `size` all images must have the same size."
+    "Decode many images; without `size` all must have the same size."
     names = [""] * len(images) if names is None else names
-    with ThreadPoolExecutor() as pool:
-        arrays = list(pool.map(lambda pair: decode(*pair, size=size), zip(images, names)))
+    if size is None: arrays = [decode(*pair) for pair in zip(images, names)]  # small images decode faster than threads switch
+    else:
+        with ThreadPoolExecutor() as pool: arrays = list(pool.map(lambda pair: decode(*pair, size), zip(images, names)))
     shapes = {a.shape for a in arrays}
     if len(shapes) > 1:
         raise ValueError(f"images of different sizes ({sorted(shapes)[:3]}, ...): give image_size so that all get the same")

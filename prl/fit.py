@@ -60,6 +60,7 @@ def generator_for(seed:int, purpose:int, step:int)->torch.Generator:
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 def pick_device(config)->tuple: # torch device, bf16
+    if config.threads: torch.set_num_threads(config.threads)
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device)
     if config.precision != "auto": return device, config.precision == "bfloat16"
     return device, torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -170,7 +171,8 @@ def fit(config:Config,
     n, saved = len(train.labels), time.monotonic()
     per_epoch = -(-n // config.batch_size)
     steps, first = config.epochs * per_epoch, progress.step // per_epoch
-    for epoch in tqdm(range(first, config.epochs), initial=first, total=config.epochs, unit="epoch", desc=run_name(config), mininterval=1):
+    for epoch in tqdm(range(first, config.epochs), initial=first, total=config.epochs, unit="epoch", desc=run_name(config), mininterval=1,
+                      disable=first == config.epochs):
         for index in batches(n, config.batch_size, generator_for(config.seed, 0, epoch))[progress.step % per_epoch:]:
             before = time.monotonic()
             add(progress.epoch, train_step(model, method, optimizer, config, train, index, progress.step, steps))
