@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['COLOURS', 'MARKERS', 'short', 'select', 'plot_counts', 'plot_losses', 'plot_groups', 'environment_table',
            'plot_environments', 'plot_simplex', 'plot_edge', 'interval', 'paired_table', 'plot_ablation',
-           'difference_table', 'control_table']
+           'difference_table', 'control_table', 'seed_table']
 
 # %% ../nbs/14_plot.ipynb #ce051629
 import matplotlib.pyplot as plt
@@ -215,3 +215,13 @@ def control_table(values:dict, # (method, seed) -> {"tail", "head", "monotonicit
         return f"{part.mean():.{d}f}" + ("" if np.isnan(half) else f" ± {half:.{d}f}")
     table = {method: {names[c]: cell(c, part[c]) for c in part} | {"seeds": len(part)} for method, part in frame.groupby("method", sort=False)}
     return pd.DataFrame(table).T.rename_axis("method")
+
+# %% ../nbs/14_plot.ipynb #2de24e7c
+def seed_table(rows:pd.DataFrame, # of runs on one data set with one budget
+              )->pd.DataFrame: # method, preference -> environment
+    "Accuracy on all test environments, mean over the seeds with its 95 % interval."
+    chosen = select(rows, preference=list(MARKERS), group="all")
+    chosen = chosen.assign(environment=chosen.environment.astype(str).map(short), preference=chosen.preference.astype(str))
+    order = list(dict.fromkeys(chosen.environment))
+    cells = chosen.groupby(["method", "preference", "environment"], sort=False).value.agg(lambda v: _with_half(v.mean(), interval(v)))
+    return cells.unstack("environment")[order]

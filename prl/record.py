@@ -83,8 +83,9 @@ def recorded(config:Config)->bool:
 
 # %% ../nbs/13_record.ipynb #028d8594
 def launch(config:Config)->Path: # of the executed notebook
-    "Execute `nbs/train.ipynb` for a config in a process of its own; what it prints stays in the notebook in the run's folder."
-    import papermill
+    "Execute `nbs/train.ipynb` for a config in a process of its own and leave it, and a page of it, in the run's folder."
+    import papermill  # of the report extra, like the two below: the library works without
+    from nbconvert import HTMLExporter
     from traitlets.config import Config as KernelConfig
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +100,8 @@ def launch(config:Config)->Path: # of the executed notebook
         finally:
             del os.environ["PRL_LAUNCHED"]
         atomic_write(output, tidy(Path(scratch, "train.ipynb").read_text()).encode())
+    page, _ = HTMLExporter(embed_images=True).from_filename(str(output))
+    atomic_write(output.with_suffix(".html"), page.encode())
     return output
 
 # %% ../nbs/13_record.ipynb #9b418638
@@ -119,16 +122,15 @@ def keep(config:Config)->None:
     "In the last cell of `train.ipynb`: leave the executed notebook in the run's folder, unless `launch` is about to."
     path = run_folder(config) / "train.ipynb"
     if "PRL_LAUNCHED" not in os.environ: path = launch(config)
-    print(f"The run, with its report, is in {os.path.relpath(path, project_path('.'))}")
+    print(f"Report: {os.path.relpath(path.with_suffix('.html'))} (open it in a browser), the same as a notebook beside it")
 
 # %% ../nbs/13_record.ipynb #1426e279
 def study(configs:list)->pd.DataFrame: # rows of all these runs
     "Launch the runs that are not recorded yet, one line for each, and collect the rows of all: broken ones go on from their checkpoint."
     for k, config in enumerate(configs, 1):
-        print(f"{k}/{len(configs)} {run_folder(config).name}: ", end="", flush=True)
-        if recorded(config): print("recorded"); continue
-        launch(config)
-        print(f"trained in {read(run_folder(config))['seconds']:.0f} s")
+        known = recorded(config)
+        if not known: launch(config)
+        print(f"{k}/{len(configs)} {run_folder(config).name}: {'recorded before,' if known else 'trained in'} {read(run_folder(config))['seconds']:.0f} s", flush=True)
     return collect(configs[0].runs, {run_folder(config).name for config in configs})
 
 # %% ../nbs/13_record.ipynb #1d3d43f4

@@ -1,0 +1,30 @@
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+train: $(BIN)/installed ## train on the embedded digits and write a report; ARGS="-p dataset cifar100" for another run
+	@$(BIN)/python -m papermill --log-output nbs/train.ipynb reports/last.ipynb $(ARGS)
+
+test: $(BIN)/installed ## everything that CI runs
+	@$(BIN)/python -m pytest
+
+reports: $(BIN)/installed ## render the report and the index from the recorded runs
+	$(BIN)/python -m papermill nbs/report.ipynb reports/report.ipynb
+	$(BIN)/nbdev_clean --fname reports
+	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
+
+export: $(BIN)/installed ## after editing a notebook: clean notebooks, write prl/
+	$(BIN)/nbdev_clean
+	$(BIN)/nbdev_export
+
+$(BIN)/installed: pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or newer is needed, this is %d.%d: make PYTHON=python3.12 ...' % sys.version_info[:2])"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	@touch $@
+
+.PHONY: help train test reports export

@@ -1,0 +1,194 @@
+"What a notebook cannot test: processes that are killed, papermill's command line, a fresh clone, the README's commands."
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, run
+from PIL import Image
+
+from prl.longtail import class_counts
+
+PAPERMILL = [sys.executable, "-m", "papermill"]
+
+
+def papermill(*arguments, **options): return run(*PAPERMILL, *arguments, **options)
+
+
+# A killed process
+
+FIT = "from prl.fit import *; fit(Config(runs={!r}, epochs=30))"
+
+
+def weights(folder): return next(folder.rglob("model.safetensors")).read_bytes()
+
+
+def history(folder): return pd.read_parquet(next(folder.rglob("history.parquet"))).drop(columns="seconds")
+
+
+def trained(data):
+    "Tensors and step of a checkpoint, without what differs between two runs (seconds)."
+    size = int.from_bytes(data[:8], "little")
+    return data[8 + size:], json.loads(json.loads(data[8:8 + size])["__metadata__"]["step"])
+
+
+def test_killed_and_resumed_equals_uninterrupted(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert run(sys.executable, "-c", FIT.format(str(whole))).returncode == 0
+    process = subprocess.Popen([sys.executable, "-c", FIT.format(str(killed))], cwd=ROOT, stderr=subprocess.DEVNULL)
+    while not list(killed.rglob("model.safetensors")): time.sleep(.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert trained(weights(killed))[1] < trained(weights(whole))[1], "it was killed on the way"
+    assert run(sys.executable, "-c", FIT.format(str(killed))).returncode == 0
+    assert trained(weights(killed)) == trained(weights(whole))
+    assert history(killed).equals(history(whole))
+    assert sorted(p.name for p in killed.rglob("*") if p.is_file()) == ["history.parquet", "model.safetensors"]
+
+
+def test_full_disk_keeps_the_last_checkpoint(tmp_path):
+    limited = "import resource; from prl.fit import *; fit(Config(runs={0!r}, epochs=1)); resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); fit(Config(runs={0!r}, epochs=2, seed=1))"
+    done = run(sys.executable, "-c", limited.format(str(tmp_path)))
+    assert done.returncode != 0 and "could not save" in done.stderr and "Is the disk full?" in done.stderr
+    assert trained(weights(tmp_path / "digits-ir50-prl-epochs1-s0"))[1] > 0
+    assert not list((tmp_path / "digits-ir50-prl-epochs2-s1").iterdir()), "no half-written file is left"
+    assert run(sys.executable, "-c", limited.split("resource.setrlimit")[0].format(str(tmp_path))).returncode == 0
+
+
+# papermill
+
+def test_papermill_without_output_prints_the_notebook_and_leaves_the_run(tmp_path):
+    terminal, standard_input = pty.openpty()  # papermill takes its input from a pipe if there is one
+    done = papermill("nbs/train.ipynb", "-p", "runs", tmp_path, "-p", "epochs", 2, stdin=standard_input)
+    os.close(terminal); os.close(standard_input)
+    notebook = json.loads(done.stdout)
+    assert any("image/png" in o.get("data", {}) for c in notebook["cells"] for o in c.get("outputs", []))
+    left = {p.name for p in (tmp_path / "digits-ir50-prl-epochs2-s0").iterdir()}
+    assert {"record.json", "rows.parquet", "history.parquet", "train.ipynb", "model.safetensors"} <= left
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["-p", "epohcs", 3], "unknown parameter 'epohcs'; did you mean 'epochs'"),
+    (["-p", "epochs", "three"], "epochs is 'three'"),
+    (["-p", "flip", "false"], "flip is 'false'"),
+    (["-p", "dataset", "cifar1000"], "did you mean 'cifar100'"),
+    (["-p", "method", "plr"], "did you mean 'prl'"),
+    (["-p", "dataset", "cifar100", "-p", "download", "False", "-p", "data_root", "nowhere"], "Looked for torchvision"),
+])
+def test_papermill_bad_parameter(arguments, says, tmp_path):
+    done = papermill("nbs/train.ipynb", tmp_path / "out.ipynb", "-p", "runs", tmp_path / "runs", *arguments)
+    assert done.returncode != 0 and says in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+# Files of CIFAR, as torchvision and the hub lay them out
+
+def parquet_cifar100(folder, train_counts, test_each):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, counts in (("train", train_counts), ("test", [test_each] * 100)):
+        labels = np.repeat(np.arange(100), counts)
+        cells = []
+        for c in labels:
+            pixels = np.clip(rng.normal(40 + 1.7 * c, 40, (32, 32, 3)), 0, 255).astype(np.uint8)
+            buffer = __import__("io").BytesIO()
+            Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+            cells.append({"bytes": buffer.getvalue(), "path": None})
+        pd.DataFrame({"img": cells, "fine_label": labels}).to_parquet(folder / f"{part}-00000-of-00001.parquet")
+
+
+def test_torchvision_files_come_first(tmp_path, monkeypatch, caplog):
+    import pickle
+    import torchvision
+    from prl.data import load
+    parquet_cifar100(tmp_path / "cifar100", [2] * 100, 1)
+    assert "Parquet" in load("cifar100", tmp_path, download=False).source
+    folder = tmp_path / "cifar100" / "cifar-100-python"
+    folder.mkdir()
+    for part, n in (("train", 3), ("test", 1)):
+        entry = {"data": np.zeros((100 * n, 3072), np.uint8), "fine_labels": list(range(100)) * n}
+        (folder / part).write_bytes(pickle.dumps(entry))
+    (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": [f"class {c}" for c in range(100)]}))
+    assert "Parquet" in load("cifar100", tmp_path, download=False).source, "files with another MD5 are not torchvision's"
+    monkeypatch.setattr(torchvision.datasets.CIFAR100, "_check_integrity", lambda self: True)
+    monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda *_: True)
+    data = load("cifar100", tmp_path, download=False)
+    assert "torchvision" in data.source and data.train_counts == [3] * 100 and data.class_names[7] == "class 7"
+
+
+def test_a_class_with_too_few_images_is_named(tmp_path):
+    from prl.data import load
+    parquet_cifar100(tmp_path / "cifar100", [20] + [3] * 99, 1)
+    with pytest.raises(ValueError, match=r"needs 1\d images of class 1 \(1\), there are 3"): load("cifar100", tmp_path, 10, download=False)
+
+
+# A fresh clone, and the README
+
+def blocks(language): return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+def shell(command, cwd):
+    "A command of the README in a shell with the environment switched on; the tests' folder for runs is not known there."
+    environment = {k: v for k, v in os.environ.items() if k != "PRL_RUNS"} | {"PATH": f"{cwd / '.venv/bin'}:{os.environ['PATH']}"}
+    done = run("bash", "-c", command.replace("papermill ", "python -m papermill "), cwd=cwd, env=environment)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def trained_newcomer(newcomer):
+    out = shell("make train", newcomer)
+    assert "Report: reports/runs/digits-ir50-prl-s0/train.html" in out
+    return newcomer
+
+
+def test_make_train_in_a_fresh_clone(trained_newcomer):
+    run_folder = trained_newcomer / "reports/runs/digits-ir50-prl-s0"
+    record = json.loads((run_folder / "record.json").read_text())
+    assert record["config"]["dataset"] == "digits" and record["seconds"] > 0
+    assert (run_folder / "train.html").stat().st_size > 100_000
+
+
+def test_make_twice_installs_nothing(newcomer):
+    for target in ("train", "test"): assert "pip" not in shell(f"make -n {target}", newcomer)
+    (newcomer / "pyproject.toml").touch()
+    assert "pip install" in shell("make -n train", newcomer), "a changed pyproject.toml does"
+    (newcomer / ".venv/bin/installed").touch()
+
+
+def test_make_lists_its_targets(clone):
+    listed = run("make", cwd=clone).stdout
+    assert all(f"make {target}" in listed for target in ("train", "test"))
+
+
+def test_readme_shell_commands(trained_newcomer):
+    parquet_cifar100(trained_newcomer / "data/cifar100", class_counts(500, 100, 100), 5)
+    rng = np.random.default_rng(0)
+    for name, n in (("fox", 30), ("hare", 12), ("lynx", 5)):
+        for i in range(n):
+            path = trained_newcomer / "data/my_images" / name / f"{i}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(path)
+    commands = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
+    assert len(commands) >= 6
+    for command in commands:
+        if command in ("make train", "git clone https://github.com/prl-study/prl && cd prl"): continue  # run above; this is the clone
+        if command == "make test" or "pip install" in command or "venv" in command or command.startswith("conda"): continue  # runs this; makes the environment that this is
+        if "nbs/train.ipynb" in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1"  # the command as printed, but short
+        if "nbs/ablation.ipynb" in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1 -p seeds 1"
+        shell(command, trained_newcomer)
+    assert (trained_newcomer / "reports/runs/cifar100-ir100-prl-epochs1-s0/record.json").exists()
+    assert (trained_newcomer / "reports/runs/folder_my_images-asis-prl-epochs1-s0/record.json").exists()
+
+
+def test_readme_python(trained_newcomer):
+    code, = blocks("python")
+    done = run(trained_newcomer / ".venv/bin/python", "-c", code, cwd=trained_newcomer)
+    assert done.returncode == 0, done.stderr
