@@ -6,12 +6,13 @@
 __all__ = ['log', 'DATASETS', 'Images', 'Data', 'decode', 'decode_all', 'read_digits', 'read_parquet', 'read_cifar',
            'read_folder', 'read_own_parquet', 'load', 'nearest']
 
-# %% ../nbs/02_data.ipynb #4812e24e
+# %% ../nbs/02_data.ipynb #28c520e9
 import difflib
 import hashlib
 import io
 import json
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,13 +137,18 @@ def read_parquet(files, image_columns=("image",), label_columns=("label",), size
     if missing: raise ValueError(f"{missing[0]} has no label ({len(missing)} such rows): fill in or remove them")
     return decode_all(images, names, size), np.asarray(labels), _label_names(schema, label_column)
 
+# %% ../nbs/02_data.ipynb #f4c4a3d3
+def _shown(path)->str:
+    "A path as short as it can be said."
+    return min(str(path), os.path.relpath(path), key=len)
+
 # %% ../nbs/02_data.ipynb #db272e73
 def _torchvision_cifar(dataset, root, download):
     "CIFAR through torchvision; `RuntimeError` if the files are absent or damaged."
     cls = {"cifar10": tvd.CIFAR10, "cifar100": tvd.CIFAR100}[dataset]
     parts = [cls(root, train=train, download=download) for train in (True, False)]
     train, test = [Images(torch.from_numpy(p.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(p.targets)) for p in parts]
-    return train, test, list(parts[0].classes), f"torchvision's {dataset} files in {root}"
+    return train, test, list(parts[0].classes), f"torchvision's {dataset} files in {_shown(root)}"
 
 # %% ../nbs/02_data.ipynb #51909d8a
 def _parquet_cifar(dataset, root):
@@ -155,7 +161,7 @@ def _parquet_cifar(dataset, root):
         images, labels, names = read_parquet(paths, **columns)
         parts[part] = Images(images, torch.from_numpy(labels.astype(np.int64)))
     names = names or [str(c) for c in range(int(parts["test"].labels.max()) + 1)]
-    return parts["train"], parts["test"], names, f"the Parquet files in {root}"
+    return parts["train"], parts["test"], names, f"the Parquet files in {_shown(root)}"
 
 # %% ../nbs/02_data.ipynb #ab595f8c
 def read_cifar(dataset, root, download=True):
@@ -163,10 +169,10 @@ def read_cifar(dataset, root, download=True):
     places = [Path(root), Path(root) / dataset]
     for place in places:
         try: return _torchvision_cifar(dataset, place, download=False)
-        except RuntimeError: log.info("%s: no torchvision files in %s", dataset, place)
+        except RuntimeError: log.info("%s: no torchvision files in %s", dataset, _shown(place))
     for place in places:
         if found := _parquet_cifar(dataset, place): return found
-        log.info("%s: no train-*.parquet and test-*.parquet in %s", dataset, place)
+        log.info("%s: no train-*.parquet and test-*.parquet in %s", dataset, _shown(place))
     failure = "download=False"
     if download:
         try: return _torchvision_cifar(dataset, places[1], download=True)
@@ -194,11 +200,11 @@ def read_folder(root, size, test_fraction):
         paths, labels = zip(*found.samples)
         return Images(decode_all(paths, size=size), torch.tensor(labels)), found.classes
     train, names = images_of(trains if tests else root)
-    if tests is None: return *_held_out(train, test_fraction), names, f"the images in {root}"
+    if tests is None: return *_held_out(train, test_fraction), names, f"the images in {_shown(root)}"
     test, test_names = images_of(tests)
     if test_names != names:
         raise ValueError(f"{trains} and {tests} have different classes: {sorted(set(names) ^ set(test_names))[:5]} are in one only")
-    return train, test, names, f"the images in {root}"
+    return train, test, names, f"the images in {_shown(root)}"
 
 def _held_out(pool, test_fraction):
     train, test = _split(pool.labels.numpy(), lambda n: max(1, round(test_fraction * n)))
@@ -219,7 +225,7 @@ def read_own_parquet(root, size, image_column, label_column, test_fraction):
     number = {value: c for c, value in enumerate(values)}
     sets = [Images(images, torch.tensor([number[v] for v in labels.tolist()])) for images, labels, _ in parts.values()]
     names = named or [str(v) for v in values]
-    return *(sets if len(sets) == 2 else _held_out(sets[0], test_fraction)), names, f"the Parquet files in {root}"
+    return *(sets if len(sets) == 2 else _held_out(sets[0], test_fraction)), names, f"the Parquet files in {_shown(root)}"
 
 # %% ../nbs/02_data.ipynb #6db965c8
 DATASETS = ("digits", "cifar10", "cifar100", "folder", "parquet")

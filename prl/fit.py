@@ -14,6 +14,7 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,8 @@ def pick_device(config)->tuple: # torch device, bf16
     if config.threads: torch.set_num_threads(config.threads)
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device)
     if config.precision != "auto": return device, config.precision == "bfloat16"
-    return device, torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if device.type == "cuda": return device, torch.cuda.is_bf16_supported()
+    return device, torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 def load_data(config)->Data:
     "The data set that a config names."
@@ -118,7 +120,7 @@ def hardware(device)->str:
 
 def made_by(device, bf16)->dict:
     "Provenance of a training: every number that comes from it carries this."
-    peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    peak = torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     versions = {"python": platform.python_version()} | {m: importlib.metadata.version(m) for m in ("torch", "torchvision", "numpy")}
     return {"commit": commit(), "device": device.type, "hardware": hardware(device), "precision": "bfloat16" if bf16 else "float32",
             "peak_memory_mib": round(peak), "versions": versions}
@@ -171,8 +173,8 @@ def fit(config:Config,
     n, saved = len(train.labels), time.monotonic()
     per_epoch = -(-n // config.batch_size)
     steps, first = config.epochs * per_epoch, progress.step // per_epoch
-    for epoch in tqdm(range(first, config.epochs), initial=first, total=config.epochs, unit="epoch", desc=run_name(config), mininterval=1,
-                      disable=first == config.epochs):
+    left = range(first, config.epochs)
+    for epoch in tqdm(left, initial=first, total=config.epochs, unit="epoch", desc=run_name(config), mininterval=1) if left else left:
         for index in batches(n, config.batch_size, generator_for(config.seed, 0, epoch))[progress.step % per_epoch:]:
             before = time.monotonic()
             add(progress.epoch, train_step(model, method, optimizer, config, train, index, progress.step, steps))

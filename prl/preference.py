@@ -18,7 +18,7 @@ def normalize(r, # (..., T), positive
               alpha, # (..., T), on the simplex
              )->torch.Tensor: # (..., T), on the simplex
     "`r̂ = (r ⊙ α) / (rᵀ α)` (Zhao et al. 2024, section 4)."
-    weighted = r * alpha
+    weighted = torch.as_tensor(r) * torch.as_tensor(alpha)
     return weighted / weighted.sum(-1, keepdim=True)
 
 # %% ../nbs/03_preference.ipynb #45b66bd5
@@ -51,7 +51,7 @@ def sample(beta:torch.Tensor, # (..., T), positive concentrations
           )->torch.Tensor: # (..., T), each on the simplex
     "One Dirichlet draw for each row of `beta`."
     # torch.distributions.Dirichlet takes no generator; this is the operation that it calls
-    return torch._sample_dirichlet(beta, generator)
+    return torch._sample_dirichlet(torch.as_tensor(beta, dtype=torch.float32), generator)
 
 # %% ../nbs/03_preference.ipynb #d968efba
 NAMES = {

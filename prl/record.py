@@ -112,7 +112,12 @@ def tidy(notebook:str)->str: # JSON of an executed notebook
     for cell in content["cells"]:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k == "tags"}
         if cell["cell_type"] == "code": cell["execution_count"] = None
+        merged = []
         for out in cell.get("outputs", []):
+            if merged and out["output_type"] == "stream" and merged[-1].get("name") == out["name"]: merged[-1]["text"] = [*merged[-1]["text"], *out["text"]]
+            else: merged.append(out)
+        if "outputs" in cell: cell["outputs"] = merged
+        for out in merged:
             if "text" in out: out["text"] = re.sub(r"[^\n]*\r(?=[^\n])", "", "".join(out["text"])).splitlines(keepends=True)
             if "execution_count" in out: out["execution_count"] = None
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -28,7 +28,7 @@ def papermill(*arguments, **options): return run(*PAPERMILL, *arguments, **optio
 
 # A killed process
 
-FIT = "from prl.fit import *; fit(Config(runs={!r}, epochs=30))"
+FIT = "from prl.fit import Config, fit; fit(Config(runs={!r}, epochs=30))"
 
 
 def weights(folder): return next(folder.rglob("model.safetensors")).read_bytes()
@@ -58,7 +58,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
 
 
 def test_full_disk_keeps_the_last_checkpoint(tmp_path):
-    limited = "import resource; from prl.fit import *; fit(Config(runs={0!r}, epochs=1)); resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); fit(Config(runs={0!r}, epochs=2, seed=1))"
+    limited = "import resource; from prl.fit import Config, fit; fit(Config(runs={0!r}, epochs=1)); resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); fit(Config(runs={0!r}, epochs=2, seed=1))"
     done = run(sys.executable, "-c", limited.format(str(tmp_path)))
     assert done.returncode != 0 and "could not save" in done.stderr and "Is the disk full?" in done.stderr
     assert trained(weights(tmp_path / "digits-ir50-prl-epochs1-s0"))[1] > 0
@@ -81,9 +81,6 @@ def test_papermill_without_output_prints_the_notebook_and_leaves_the_run(tmp_pat
 @pytest.mark.parametrize("arguments, says", [
     (["-p", "epohcs", 3], "unknown parameter 'epohcs'; did you mean 'epochs'"),
     (["-p", "epochs", "three"], "epochs is 'three'"),
-    (["-p", "flip", "false"], "flip is 'false'"),
-    (["-p", "dataset", "cifar1000"], "did you mean 'cifar100'"),
-    (["-p", "method", "plr"], "did you mean 'prl'"),
     (["-p", "dataset", "cifar100", "-p", "download", "False", "-p", "data_root", "nowhere"], "Looked for torchvision"),
 ])
 def test_papermill_bad_parameter(arguments, says, tmp_path):
@@ -118,7 +115,7 @@ def test_torchvision_files_come_first(tmp_path, monkeypatch, caplog):
         (folder / part).write_bytes(pickle.dumps(entry))
     (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": [f"class {c}" for c in range(100)]}))
     assert "Parquet" in load("cifar100", tmp_path, download=False).source, "files with another MD5 are not torchvision's"
-    monkeypatch.setattr(torchvision.datasets.CIFAR100, "_check_integrity", lambda self: True)
+    monkeypatch.setattr(torchvision.datasets.CIFAR100, "_check_integrity", lambda self: (tmp_path / "cifar100") == self.root)
     monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda *_: True)
     data = load("cifar100", tmp_path, download=False)
     assert "torchvision" in data.source and data.train_counts == [3] * 100 and data.class_names[7] == "class 7"
