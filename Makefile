@@ -12,7 +12,7 @@ test: $(BIN)/installed ## everything that CI runs
 	@$(BIN)/python -m pytest
 
 reports: $(BIN)/installed ## render the report and the index from the recorded runs
-	$(BIN)/python -m papermill nbs/report.ipynb reports/report.ipynb
+	$(BIN)/python -m papermill nbs/report.ipynb reports/report.ipynb -p figures reports/figures
 	$(BIN)/nbdev_clean --fname reports
 	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
 

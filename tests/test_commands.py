@@ -91,22 +91,23 @@ def test_papermill_bad_parameter(arguments, says, tmp_path):
 
 # Files of CIFAR, as torchvision and the hub lay them out
 
-def parquet_cifar100(folder, train_counts, test_each):
+def parquet_cifar(folder, train_counts, test_each, label="fine_label"):
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    for part, counts in (("train", train_counts), ("test", [test_each] * 100)):
-        labels = np.repeat(np.arange(100), counts)
+    classes = len(train_counts)
+    for part, counts in (("train", train_counts), ("test", [test_each] * classes)):
+        labels = np.repeat(np.arange(classes), counts)
         cells = []
         for c in labels:
-            pixels = np.clip(rng.normal(40 + 1.7 * c, 40, (32, 32, 3)), 0, 255).astype(np.uint8)
+            pixels = np.clip(rng.normal(40 + 170 * c / classes, 40, (32, 32, 3)), 0, 255).astype(np.uint8)
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
             cells.append({"bytes": buffer.getvalue(), "path": None})
-        pd.DataFrame({"img": cells, "fine_label": labels}).to_parquet(folder / f"{part}-00000-of-00001.parquet")
+        pd.DataFrame({"img": cells, label: labels}).to_parquet(folder / f"{part}-00000-of-00001.parquet")
 
 
 def test_torchvision_files_come_first(tmp_path, monkeypatch, caplog):
-    parquet_cifar100(tmp_path / "cifar100", [2] * 100, 1)
+    parquet_cifar(tmp_path / "cifar100", [2] * 100, 1)
     assert "Parquet" in load("cifar100", tmp_path, download=False).source
     folder = tmp_path / "cifar100" / "cifar-100-python"
     folder.mkdir()
@@ -121,8 +122,14 @@ def test_torchvision_files_come_first(tmp_path, monkeypatch, caplog):
     assert "torchvision" in data.source and data.train_counts == [3] * 100 and data.class_names[7] == "class 7"
 
 
+def test_cifar10_from_parquet(tmp_path):
+    parquet_cifar(tmp_path, [40] * 10, 2, "label")
+    data = load("cifar10", tmp_path, 10, download=False)
+    assert data.train_counts == class_counts(40, 10, 10) and data.test_counts == [2] * 10
+
+
 def test_a_class_with_too_few_images_is_named(tmp_path):
-    parquet_cifar100(tmp_path / "cifar100", [20] + [3] * 99, 1)
+    parquet_cifar(tmp_path / "cifar100", [20] + [3] * 99, 1)
     with pytest.raises(ValueError, match=r"needs 1\d images of class 1 \(1\), there are 3"): load("cifar100", tmp_path, 10, download=False)
 
 
@@ -166,7 +173,7 @@ def test_make_lists_its_targets(clone):
 
 
 def test_readme_shell_commands(trained_newcomer):
-    parquet_cifar100(trained_newcomer / "data/cifar100", class_counts(500, 100, 100), 5)
+    parquet_cifar(trained_newcomer / "data/cifar100", class_counts(500, 100, 100), 5)
     rng = np.random.default_rng(0)
     for name, n in (("fox", 30), ("hare", 12), ("lynx", 5)):
         for i in range(n):
