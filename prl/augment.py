@@ -9,7 +9,9 @@ __all__ = ['augment', 'mixup', 'batches']
 import torch
 import torch.nn.functional as F
 
-# %% ../nbs/02b_augment.ipynb #2a6ec9dd
+# %% ../nbs/02b_augment.ipynb #79410617
+def _within(index, size): return (index >= 0) & (index < size)
+
 def augment(images:torch.Tensor, # (N, channels, H, W)
             generator:torch.Generator, # draws on its own device
             pad:int=4, # pixels that a crop may shift by; what comes in is black
@@ -26,10 +28,11 @@ def augment(images:torch.Tensor, # (N, channels, H, W)
     x = torch.arange(w, device=images.device) - (w - 1) / 2
     y, x = y[None, :, None], x[None, None, :]
     cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
-    row = cos * y + sin * x + shift[:, 0, None, None] + (h - 1) / 2
-    column = mirror[:, None, None] * (cos * x - sin * y) + shift[:, 1, None, None] + (w - 1) / 2
-    row, column = row.round().long(), column.round().long()
-    inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
+    row = (cos * y + sin * x + (h - 1) / 2).round().long()                       # in the crop
+    column = (mirror[:, None, None] * (cos * x - sin * y) + (w - 1) / 2).round().long()
+    inside = _within(row, h) & _within(column, w)
+    row, column = row + shift[:, :1, None].long(), column + shift[:, 1:, None].long()   # in the image
+    inside &= _within(row, h) & _within(column, w)
     source = (row.clamp(0, h - 1) * w + column.clamp(0, w - 1)).flatten(1)       # (n, h*w)
     pixels = images.flatten(2).gather(2, source[:, None].expand(-1, images.shape[1], -1)).view_as(images)
     return pixels * inside[:, None].to(pixels.dtype)

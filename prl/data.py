@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import torch
 import torchvision.datasets as tvd
 from PIL import Image, ImageOps
+from pyarrow.lib import ArrowException
 from sklearn.datasets import load_digits
 
 from .longtail import subset
@@ -67,6 +68,7 @@ def decode(image, # a path, bytes, or the struct `{"bytes", "path"}` of Hugging 
     try:
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
             upright = ImageOps.exif_transpose(opened) if "exif" in opened.info else opened
+            if upright.mode.startswith("I"): upright = Image.fromarray((np.asarray(upright) / 257).astype(np.uint8))  # 16-bit grey
             picture = upright.convert("RGB")
     except (OSError, SyntaxError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"cannot read image {name}: {error}. Is the file whole? Replace or remove it.") from error
@@ -109,10 +111,10 @@ def read_digits():
     return Images(images[train], labels[train]), Images(images[test], labels[test]), [str(d) for d in range(10)], "scikit-learn's digits"
 
 # %% ../nbs/02_data.ipynb #5f1506e9
-def _column(schema, wanted, files):
+def _column(schema, wanted, file):
     for name in wanted:
         if name in schema.names: return name
-    raise ValueError(f"{files[0]} has the columns {schema.names}, none called {' or '.join(map(repr, wanted))}: "
+    raise ValueError(f"{file} has the columns {schema.names}, none called {' or '.join(map(repr, wanted))}: "
                      "set image_column and label_column to the file's own names")
 
 def _label_names(schema, column):
@@ -123,16 +125,17 @@ def _label_names(schema, column):
 # %% ../nbs/02_data.ipynb #de834ac9
 def read_parquet(files, image_columns=("image",), label_columns=("label",), size=None):
     "`(images (N, 3, H, W), labels, class names or None)` of Parquet files that belong together; labels as in the file."
-    for file in files:
-        try: schema = pq.read_schema(file)
-        except (OSError, ValueError) as error: raise ValueError(f"cannot read {file}: {error}. Is the file whole?") from error
-    image_column, label_column = _column(schema, image_columns, files), _column(schema, label_columns, files)
     images, names, labels = [], [], []
     for file in files:
-        table = pq.read_table(file, columns=[image_column, label_column])
+        try:
+            schema = pq.read_schema(file)
+            image_column, label_column = _column(schema, image_columns, file), _column(schema, label_columns, file)
+            table = pq.read_table(file, columns=[image_column, label_column])
+        except (OSError, ArrowException) as error: raise ValueError(f"cannot read {file}: {error}. Is the file whole?") from error
         images += table[image_column].to_pylist()
         labels += table[label_column].to_pylist()
         names += [f"{file} row {row}" for row in range(table.num_rows)]
+    if not images: raise ValueError(f"{files[0]} has no rows: expected an image and its label in each")
     missing = [name for name, label in zip(names, labels) if label is None]
     if missing: raise ValueError(f"{missing[0]} has no label ({len(missing)} such rows): fill in or remove them")
     return decode_all(images, names, size), np.asarray(labels), _label_names(schema, label_column)
@@ -160,7 +163,9 @@ def _parquet_cifar(dataset, root):
     for part, paths in files.items():
         images, labels, names = read_parquet(paths, **columns)
         parts[part] = Images(images, torch.from_numpy(labels.astype(np.int64)))
+    classes = {"cifar10": 10, "cifar100": 100}[dataset]
     names = names or [str(c) for c in range(int(parts["test"].labels.max()) + 1)]
+    if len(names) != classes: raise ValueError(f"the Parquet files in {root} have {len(names)} classes, {dataset} has {classes}: give dataset 'parquet' for your own")
     return parts["train"], parts["test"], names, f"the Parquet files in {_shown(root)}"
 
 # %% ../nbs/02_data.ipynb #ab595f8c
@@ -194,8 +199,9 @@ def read_folder(root, size, test_fraction):
     if trains.is_dir() != (tests is not None):
         raise FileNotFoundError(f"{root} has {'train/ but no test/ or val/' if tests is None else tests.name + '/ but no train/'}: "
                                 "give both, or only one folder per class")
+    readable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     def images_of(folder):
-        try: found = tvd.ImageFolder(folder)
+        try: found = tvd.ImageFolder(folder, is_valid_file=lambda path: Path(path).suffix.lower() in readable)
         except FileNotFoundError as error: raise FileNotFoundError(f"no images in folders of classes under {folder}: {error}") from error
         paths, labels = zip(*found.samples)
         return Images(decode_all(paths, size=size), torch.tensor(labels)), found.classes
@@ -223,6 +229,8 @@ def read_own_parquet(root, size, image_column, label_column, test_fraction):
     named = next(iter(parts.values()))[2]
     if named: values = list(range(len(named)))
     number = {value: c for c, value in enumerate(values)}
+    unknown = {v for _, labels, _ in parts.values() for v in labels.tolist()} - set(number)
+    if unknown: raise ValueError(f"labels {sorted(unknown)[:5]} in {root} have no name: its files name the classes 0 to {len(values) - 1}")
     sets = [Images(images, torch.tensor([number[v] for v in labels.tolist()])) for images, labels, _ in parts.values()]
     names = named or [str(v) for v in values]
     return *(sets if len(sets) == 2 else _held_out(sets[0], test_fraction)), names, f"the Parquet files in {_shown(root)}"

@@ -6,7 +6,8 @@
 __all__ = ['test_features', 'predict', 'test_priors', 'image_weights', 'group_weights', 'calibration_error', 'grid_rows',
            'named_rows', 'evaluate', 'bound']
 
-# %% ../nbs/10_evaluate.ipynb #1faa1641
+# %% ../nbs/10_evaluate.ipynb #ac3486b9
+import contextlib
 import hashlib
 
 import numpy as np
@@ -36,8 +37,9 @@ def test_features(model,
     "Features of a test set: the only place where evaluation runs the backbone."
     made_by = _digest(images, *model.phi.state_dict().values())
     if cache is not None and cache.exists():
-        about, held = read_checkpoint(cache)
-        if about.get("made_by") == made_by: return held["features"]
+        with contextlib.suppress(ValueError):  # a damaged cache is made anew
+            about, held = read_checkpoint(cache)
+            if about.get("made_by") == made_by: return held["features"]
     device = model.log_prior.device
     features = torch.cat([model.features(part.to(device)).cpu() for part in images.split(batch_size)])
     if cache is not None: atomic_write(cache, save({"features": features}, {"made_by": f'"{made_by}"'}))
@@ -49,7 +51,7 @@ def predict(features:torch.Tensor, # (N, branches, d)
             heads:torch.Tensor, # (P, branches, C, d)
             offset:torch.Tensor=None, # (P, C), added to the logits divided by the model's scale
            )->torch.Tensor: # (N, P), class numbers
-    "Predictions under P heads, some heads at a time so that logits stay under 64 MiB."
+    "Predictions under P heads, some heads at a time so that the logits at hand take about 64 MiB."
     (n, b, d), (p, _, c, _) = features.shape, heads.shape
     flat, columns = features.reshape(n, b * d), heads.permute(1, 3, 0, 2).reshape(b * d, p, c) / b
     at_once = max(1, 2**24 // (n * c))
@@ -170,7 +172,7 @@ def evaluate(model, # a `Model`
 # %% ../nbs/10_evaluate.ipynb #278f3404
 @torch.no_grad()
 def bound(model, labels, features, ratios=RATIOS)->pd.DataFrame: # environment -> error, bound, gap (fractions)
-    "Both sides of theorem 1 of Zhao et al. 2024 for the experts at the corners and the mean of their logits."
+    "Both sides of the bound of Zhao et al. 2024 for the experts at the corners and the mean of their logits."
     corners = model.head(torch.eye(len(EXPERTS), device=model.log_prior.device)).cpu()
     counts = torch.bincount(labels, minlength=len(model.train_counts))
     def class_errors(heads): # (C,)

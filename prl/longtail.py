@@ -29,7 +29,7 @@ def class_counts(max_count:int, # images of the most frequent class
     counts = _profile(max_count, num_classes, imbalance_ratio)
     if counts[-1] < 1:
         raise ValueError(f"imbalance ratio {imbalance_ratio} leaves class rank {counts.index(0)} of {num_classes} without images "
-                         f"when the largest class has {max_count}: use a ratio of at most {max_count}")
+                         f"when the largest class has {max_count}: use a smaller one, or more images")
     return counts
 
 # %% ../nbs/01_longtail.ipynb #3ddbcb3c
@@ -38,7 +38,7 @@ def shifted_counts(max_count:int, # images of the test set's most frequent class
                    ratio:float, # most frequent class over rarest, at least 1
                    direction:str, # "forward", "uniform" or "backward"
                   )->list: # C counts by training rank, head first; a count may be 0
-    "Test profile by class rank (Hong et al. 2021, LADE; Zhang et al. 2022, SADE, section 5.3)."
+    "Test profile by class rank (Hong et al. 2021, LADE; Zhang et al. 2022, SADE)."
     if direction == "uniform": return [max_count] * num_classes
     if direction not in ("forward", "backward"):
         raise ValueError(f"direction is {direction!r}: expected 'forward', 'uniform' or 'backward'")
@@ -60,7 +60,7 @@ def prior(counts)->np.ndarray: # (C,), sums to 1
 
 # %% ../nbs/01_longtail.ipynb #1a81ac68
 def reverse(values)->np.ndarray: # (C,)
-    "`values` with their order by frequency reversed: the largest class gets the smallest value (π̄ of SADE, Zhang et al. 2022, eq. 5)."
+    "`values` with their order by frequency reversed: the largest class gets the smallest value (π̄ in the inverse softmax loss of SADE, Zhang et al. 2022)."
     values = np.asarray(values)
     order, reversed_ = by_frequency(values), np.empty_like(values)
     reversed_[order] = values[order[::-1]]
@@ -84,7 +84,7 @@ def total_variation(p, q)->np.ndarray:
 def prior_gap(priors, # (N, C) environments that the experts were trained for
               test_prior, # (C,)
              )->float: # in 0..2
-    "`(1/N) Σ_m δ(E_m, E_test) + (N−1)/N · max_ij δ(E_i, E_j)` (Zhao et al. 2024, theorem 1)."
+    "`(1/N) Σ_m δ(E_m, E_test) + (N−1)/N · max_ij δ(E_i, E_j)` (the generalisation bound of Zhao et al. 2024)."
     priors, n = np.asarray(priors), len(priors)
     spread = total_variation(priors[:, None], priors[None]).max()
     return float(total_variation(priors, test_prior).mean() + (n - 1) / n * spread)
@@ -115,12 +115,12 @@ def subset(labels, # (N,) class number of each image
         worst = int(np.argmax(needed - available))
         name = f" ({class_names[worst]})" if class_names is not None else ""
         raise ValueError(f"imbalance ratio {imbalance_ratio} needs {needed[worst]} images of class {worst}{name}, there are {available[worst]}: "
-                         "use a larger ratio, or None to take the images as they are")
+                         "use a larger ratio, or add images")
     chosen = [np.random.default_rng([seed, c]).permutation(np.flatnonzero(labels == c))[:n] for c, n in enumerate(needed)]
     return np.sort(np.concatenate(chosen))
 
 # %% ../nbs/01_longtail.ipynb #8306c621
-RATIOS = (50, 25, 10, 5, 2)  # of the shifted test sets (SADE, table 3)
+RATIOS = (50, 25, 10, 5, 2)  # of the shifted test sets of LADE and SADE
 
 def environments(train_counts, # (C,) ranks the classes
                  max_count:int, # images of an environment's most frequent class

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 # %% ../nbs/07_loss.ipynb #8d899e98
 def reverse_log_prior(log_prior:torch.Tensor)->torch.Tensor: # (C,) -> (C,)
-    "log π̄: the most frequent class gets the rarest class's value (Zhang et al. 2022, SADE, eq. 5)."
+    "log π̄: the most frequent class gets the rarest class's value (inverse softmax loss of Zhang et al. 2022, SADE)."
     order = torch.argsort(log_prior, descending=True, stable=True)
     return torch.empty_like(log_prior).scatter_(0, order, log_prior[order.flip(0)])
 

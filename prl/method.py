@@ -49,7 +49,7 @@ def head_losses(model, features, target, alphas, environments):
 
 # %% ../nbs/08_method.ipynb #0562ed1c
 def expert_objective(model, images, target, config, generator)->Losses:
-    "`Σ_i L_i`, and with it the smooth Tchebycheff value over the experts (Zhao et al. 2024, section 4), divided by its number of terms."
+    "`Σ_i L_i`, and with it the smooth Tchebycheff value over the experts (Zhao et al. 2024), divided by its number of terms."
     regime, corners = torch.arange(len(EXPERTS)), torch.eye(len(EXPERTS), device=images.device)
     alphas = sample(beta(config.regimes), generator).to(images.device) if config.hypernet else corners
     parts = head_losses(model, model.features(images), target, alphas, corners)

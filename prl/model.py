@@ -29,8 +29,10 @@ class Features(nn.Module):
     def forward(self, images):
         if images.dim() != 4 or images.shape[1] != len(self.mean):
             raise ValueError(f"images have shape {tuple(images.shape)}: expected (N, {len(self.mean)}, H, W)")
+        if images.dtype != torch.uint8 and not images.is_floating_point():
+            raise ValueError(f"images are {images.dtype}: expected uint8, or floating point in [0, 1]")
         unit = 255. if images.dtype == torch.uint8 else 1.
-        x = ((images - unit * self.mean) / (unit * self.std)).contiguous(memory_format=torch.channels_last)
+        x = ((images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)).contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext(): x = self.backbone(x)
         return F.normalize(x.float(), dim=-1)
 

@@ -58,6 +58,7 @@ def plot_losses(history:pd.DataFrame):
         axes[0, 0].plot(history.epoch, history[f"loss_{expert}"], style, color=COLOURS[expert], label=expert)
         if trained: axes[0, 1].plot(history.epoch, history[f"r_{expert}"], style, color=COLOURS[expert], label=expert)
     axes[0, 0].set(xlabel="epoch", ylabel="training loss, nats", yscale="log")
+    for which in (axes[0, 0].yaxis.set_major_formatter, axes[0, 0].yaxis.set_minor_formatter): which("{x:g}")
     if trained: axes[0, 1].set(xlabel="epoch", ylabel="r (only ratios matter)")
     axes[0, 0].legend(frameon=False, title="expert")
     for axis in axes.flat: axis.spines[["top", "right"]].set_visible(False)
@@ -204,7 +205,7 @@ def difference_table(tables:dict, # name -> table of `paired_table`
     return flat.loc[order, [short(e) for e in dict.fromkeys(next(iter(tables.values())).environment)]]
 
 # %% ../nbs/14_plot.ipynb #e2550e64
-def control_table(values:dict, # (method, seed) -> {"tail", "head", "monotonicity"} from `prl.control`
+def control_table(values:dict, # (what, seed) -> {"tail", "head", "monotonicity"} from `prl.control`
                  )->pd.DataFrame:
     "Control of each method, mean over seeds with its 95 % interval."
     frame = pd.DataFrame(values).T.rename_axis(["method", "seed"])
@@ -218,10 +219,11 @@ def control_table(values:dict, # (method, seed) -> {"tail", "head", "monotonicit
 
 # %% ../nbs/14_plot.ipynb #2de24e7c
 def seed_table(rows:pd.DataFrame, # of runs on one data set with one budget
-              )->pd.DataFrame: # method, preference -> environment
+              )->pd.DataFrame: # setting, preference -> environment
     "Accuracy on all test environments, mean over the seeds with its 95 % interval."
     chosen = select(rows, preference=list(MARKERS), group="all")
     chosen = chosen.assign(environment=chosen.environment.astype(str).map(short), preference=chosen.preference.astype(str))
     order = list(dict.fromkeys(chosen.environment))
-    cells = chosen.groupby(["method", "preference", "environment"], sort=False).value.agg(lambda v: _with_half(v.mean(), interval(v)))
+    if chosen.duplicated(["setting", "seed", "preference", "environment"]).any(): raise ValueError("two runs have the same setting and seed: compare one data set and ratio at a time")
+    cells = chosen.groupby(["setting", "preference", "environment"], sort=False).value.agg(lambda v: _with_half(v.mean(), interval(v)))
     return cells.unstack("environment")[order]

@@ -17,7 +17,7 @@ from .data import nearest
 def normalize(r, # (..., T), positive
               alpha, # (..., T), on the simplex
              )->torch.Tensor: # (..., T), on the simplex
-    "`r̂ = (r ⊙ α) / (rᵀ α)` (Zhao et al. 2024, section 4)."
+    "`r̂ = (r ⊙ α) / (rᵀ α)` (Zhao et al. 2024)."
     weighted = torch.as_tensor(r) * torch.as_tensor(alpha)
     return weighted / weighted.sum(-1, keepdim=True)
 

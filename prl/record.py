@@ -16,13 +16,15 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from .checkpoint import atomic_write
-from .config import Config, identity, project_path, run_folder
+import prl
+from .checkpoint import atomic_write, read_json
+from .config import Config, differences, identity, project_path, run_folder
 
 # %% ../nbs/13_record.ipynb #dec4d35f
 @torch.no_grad()
 def size(model, images:torch.Tensor)->dict: # one image, (1, channels, H, W)
     "Parameters and multiply-accumulates of one image, with the hypernetwork and as a specialist."
+    images = images.to(model.log_prior.device)
     def gmacs(module):
         with FlopCounterMode(display=False) as counter: module(images)
         return counter.get_total_flops() / 2e9
@@ -50,9 +52,7 @@ def write(run, # a `prl.fit.Run`
 # %% ../nbs/13_record.ipynb #521ac1f8
 def read(path)->dict: # of a run's folder
     "A record, or an error that names the file."
-    path = Path(path) / "record.json"
-    try: return json.loads(path.read_text())
-    except json.JSONDecodeError as error: raise ValueError(f"{path} is damaged ({error}): remove it and run its config again") from error
+    return read_json(Path(path) / "record.json")
 
 # %% ../nbs/13_record.ipynb #ae40c36d
 def records(path="reports/runs")->pd.DataFrame: # a row for each run
@@ -64,13 +64,14 @@ def records(path="reports/runs")->pd.DataFrame: # a row for each run
 def collect(path="reports/runs", # a folder
             names=None, # only these runs
            )->pd.DataFrame: # rows of all runs, tidy
-    "Every run under a folder as one table: its rows beside run, dataset, imbalance_ratio, method, seed and budget."
+    "Every run under a folder as one table: its rows beside run, dataset, imbalance_ratio, method, setting, seed and budget."
     tables = []
     for p in sorted(project_path(path).rglob("record.json")):
         if names is not None and p.parent.name not in names: continue
         record, rows = read(p.parent), p.parent / "rows.parquet"
         if not rows.exists(): raise FileNotFoundError(f"{p.parent} has a record but no rows.parquet: run its config again")
         about = {k: record["config"][k] for k in ("dataset", "imbalance_ratio", "method", "seed")}
+        about["setting"] = re.match(r".*?-(?:ir[^-]*|asis)-(.*)-s\d+$", record["run"])[1]  # the method and what differs: all but the seed
         tables.append(pd.read_parquet(rows).assign(run=record["run"], budget=record["budget"], **about))
     if not tables: raise FileNotFoundError(f"no record.json under {project_path(path)}: train a run first (make train)")
     return pd.concat(tables, ignore_index=True)
@@ -79,7 +80,7 @@ def collect(path="reports/runs", # a folder
 def recorded(config:Config)->bool:
     "Whether the run of this config is on disk, whole."
     folder = run_folder(config)
-    return (folder / "record.json").exists() and read(folder)["config"] == json.loads(json.dumps(identity(config)))
+    return (folder / "record.json").exists() and (folder / "rows.parquet").exists() and not differences(read(folder)["config"], config)
 
 # %% ../nbs/13_record.ipynb #028d8594
 def launch(config:Config)->Path: # of the executed notebook
@@ -89,14 +90,14 @@ def launch(config:Config)->Path: # of the executed notebook
     from traitlets.config import Config as KernelConfig
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
-    output = folder / "train.ipynb"
+    output, here = folder / "train.ipynb", project_path("nbs/train.ipynb")
+    notebook = here if here.exists() else Path(prl.__file__).parent.parent / "nbs/train.ipynb"  # called from another folder
     # a socket file of its own: kernels that start together on TCP can be given the same port
     with tempfile.TemporaryDirectory(prefix="prl") as scratch:
         kernel = KernelConfig({"KernelManager": {"transport": "ipc", "ip": f"{scratch}/k"}})
         os.environ["PRL_LAUNCHED"] = "1"
         try:
-            papermill.execute_notebook(project_path("nbs/train.ipynb"), f"{scratch}/train.ipynb", config.model_dump(), cwd=project_path("nbs"),
-                                       kernel_name="python3", progress_bar=False, config=kernel)
+            papermill.execute_notebook(notebook, f"{scratch}/train.ipynb", config.model_dump(), cwd=Path.cwd(), kernel_name="python3", progress_bar=False, config=kernel)
         finally:
             del os.environ["PRL_LAUNCHED"]
         atomic_write(output, tidy(Path(scratch, "train.ipynb").read_text()).encode())
@@ -106,9 +107,9 @@ def launch(config:Config)->Path: # of the executed notebook
 
 # %% ../nbs/13_record.ipynb #9b418638
 def tidy(notebook:str)->str: # JSON of an executed notebook
-    "Without papermill's time stamps, and of a progress bar only its last state, so that equal runs give equal files."
+    "Clean as nbdev_clean leaves it, and of a progress bar only the last state, so that equal runs give equal files."
     content = json.loads(notebook)
-    content["metadata"].pop("papermill", None)
+    content["metadata"] = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
     for cell in content["cells"]:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k == "tags"}
         if cell["cell_type"] == "code": cell["execution_count"] = None

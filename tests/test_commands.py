@@ -123,7 +123,7 @@ def test_torchvision_files_come_first(tmp_path, monkeypatch, caplog):
 
 
 def test_cifar10_from_parquet(tmp_path):
-    parquet_cifar(tmp_path, [40] * 10, 2, "label")
+    parquet_cifar(tmp_path / "cifar10", [40] * 10, 2, "label")
     data = load("cifar10", tmp_path, 10, download=False)
     assert data.train_counts == class_counts(40, 10, 10) and data.test_counts == [2] * 10
 
