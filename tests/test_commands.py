@@ -12,6 +12,8 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torchvision
 from conftest import ROOT, run
@@ -47,7 +49,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run(sys.executable, "-c", FIT.format(str(whole))).returncode == 0
     process = subprocess.Popen([sys.executable, "-c", FIT.format(str(killed))], cwd=ROOT, stderr=subprocess.DEVNULL)
-    while not list(killed.rglob("model.safetensors")): time.sleep(.01)
+    while not list(killed.rglob("model.safetensors")) and process.poll() is None: time.sleep(.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert trained(weights(killed))[1] < trained(weights(whole))[1], "it was killed on the way"
@@ -57,13 +59,25 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     assert sorted(p.name for p in killed.rglob("*") if p.is_file()) == ["history.parquet", "model.safetensors"]
 
 
+FULL = """
+import resource, prl.fit as f
+save, calls = f.save_checkpoint, []
+def limited(*arguments):  # from the third checkpoint on, no file may pass 9,000 bytes
+    calls.append(1)
+    if len(calls) == 3: resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+    save(*arguments)
+f.save_checkpoint = limited
+f.fit(f.Config(runs={!r}, epochs=30))
+"""
+
+
 def test_full_disk_keeps_the_last_checkpoint(tmp_path):
-    limited = "import resource; from prl.fit import Config, fit; fit(Config(runs={0!r}, epochs=1)); resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); fit(Config(runs={0!r}, epochs=2, seed=1))"
-    done = run(sys.executable, "-c", limited.format(str(tmp_path)))
+    done = run(sys.executable, "-c", FULL.format(str(tmp_path / "full")))
     assert done.returncode != 0 and "could not save" in done.stderr and "Is the disk full?" in done.stderr
-    assert trained(weights(tmp_path / "digits-ir50-prl-epochs1-s0"))[1] > 0
-    assert not list((tmp_path / "digits-ir50-prl-epochs2-s1").iterdir()), "no half-written file is left"
-    assert run(sys.executable, "-c", limited.split("resource.setrlimit")[0].format(str(tmp_path))).returncode == 0
+    left = trained(weights(tmp_path / "full"))
+    assert 0 < left[1] and sorted(p.name for p in (tmp_path / "full").rglob("*.safetensors")) == ["model.safetensors", f"optimizer-{left[1]}.safetensors"]
+    for folder in ("full", "whole"): assert run(sys.executable, "-c", FIT.format(str(tmp_path / folder))).returncode == 0
+    assert trained(weights(tmp_path / "full")) == trained(weights(tmp_path / "whole")), "with room again it goes on from there"
 
 
 # papermill
@@ -108,7 +122,8 @@ def parquet_cifar(folder, train_counts, test_each, label="fine_label"):
 
 def test_torchvision_files_come_first(tmp_path, monkeypatch, caplog):
     parquet_cifar(tmp_path / "cifar100", [2] * 100, 1)
-    assert "Parquet" in load("cifar100", tmp_path, download=False).source
+    with caplog.at_level("INFO"): assert "Parquet" in load("cifar100", tmp_path, download=False).source
+    assert "no torchvision files in" in caplog.text and "from the Parquet files in" in caplog.text
     folder = tmp_path / "cifar100" / "cifar-100-python"
     folder.mkdir()
     for part, n in (("train", 3), ("test", 1)):
@@ -128,6 +143,15 @@ def test_cifar10_from_parquet(tmp_path):
     assert data.train_counts == class_counts(40, 10, 10) and data.test_counts == [2] * 10
 
 
+def test_a_named_class_without_images_is_an_error(tmp_path):
+    names = {"info": {"features": {"label": {"names": ["fox", "hare", "lynx"], "_type": "ClassLabel"}}}}
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG")
+    table = pa.table({"image": [buffer.getvalue()] * 8, "label": [0, 1] * 4}).replace_schema_metadata({"huggingface": json.dumps(names)})
+    pq.write_table(table, tmp_path / "all.parquet")
+    with pytest.raises(ValueError, match="no training image of 1 class.*lynx"): load("parquet", tmp_path, image_size=8)
+
+
 def test_a_class_with_too_few_images_is_named(tmp_path):
     parquet_cifar(tmp_path / "cifar100", [20] + [3] * 99, 1)
     with pytest.raises(ValueError, match=r"needs 1\d images of class 1 \(1\), there are 3"): load("cifar100", tmp_path, 10, download=False)
@@ -141,7 +165,7 @@ def blocks(language): return re.findall(rf"```{language}\n(.*?)```", (ROOT / "RE
 def shell(command, cwd):
     "A command of the README in a shell with the environment switched on; the tests' folder for runs is not known there."
     environment = {k: v for k, v in os.environ.items() if k != "PRL_RUNS"} | {"PATH": f"{cwd / '.venv/bin'}:{os.environ['PATH']}"}
-    done = run("bash", "-c", command.replace("papermill ", "python -m papermill "), cwd=cwd, env=environment)
+    done = run("bash", "-c", command, cwd=cwd, env=environment)
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done.stdout + done.stderr
 
