@@ -6,6 +6,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 train: $(BIN)/installed ## train on the embedded digits and write a report; ARGS="-p dataset cifar100" for another run
+	@mkdir -p reports
 	@$(BIN)/python -m papermill --log-output nbs/train.ipynb reports/last.ipynb $(ARGS)
 
 test: $(BIN)/installed ## everything that CI runs
