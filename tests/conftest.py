@@ -44,6 +44,7 @@ def newcomer(clone):
     (lib / "lent.pth").write_text(next(p for p in sys.path if p.endswith("site-packages")) + "\n")
     done = run(clone / ".venv/bin/python", "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", ".", cwd=clone)
     assert done.returncode == 0, done.stderr
+    (clone / ".venv/share").symlink_to(Path(sys.prefix) / "share")  # page templates of nbconvert
     for name in ("papermill", "jupyter", "nbdev_clean", "nbdev_export"):
         lines = (Path(sys.executable).parent / name).read_text().split("\n", 1)
         (clone / ".venv/bin" / name).write_text(f"#!{clone}/.venv/bin/python\n{lines[1]}")
