@@ -44,7 +44,7 @@ class HyperHeads(nn.Module):
         super().__init__()
         self.shape = branches, num_classes, dim
         self.preference = Preference(experts)
-        self.mlp = nn.Sequential(nn.Linear(experts, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+        self.mlp = nn.Sequential(nn.Linear(experts, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.weights = nn.Linear(hidden, branches * num_classes * dim)
         start_head(self.weights.bias.view(self.shape))
         with torch.no_grad():  # what a preference adds is blind to the common direction too
