@@ -22,10 +22,9 @@ def elsewhere(tmp_path_factory):
     os.environ["PRL_RUNS"] = str(tmp_path_factory.mktemp("runs"))
 
 
-@pytest.fixture(scope="session")
-def clone(tmp_path_factory):
-    "A fresh copy of all files that git has or would add, committed, without anything installed."
-    copy = tmp_path_factory.mktemp("clone") / "prl"
+def fresh_copy(folder):
+    "A copy of all files that git has or would add, committed, without anything installed."
+    copy = folder / "prl"
     for name in run("git", "ls-files", "-co", "--exclude-standard").stdout.splitlines():
         if (ROOT / name).exists():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -37,8 +36,13 @@ def clone(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def newcomer(clone):
-    "The copy with an environment of its own; the packages are lent by this one, the project is installed from the copy."
+def clone(tmp_path_factory): return fresh_copy(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture(scope="session")
+def newcomer(tmp_path_factory):
+    "A copy with an environment of its own; the packages are lent by this one, the project is installed from the copy."
+    clone = fresh_copy(tmp_path_factory.mktemp("newcomer"))
     venv.create(clone / ".venv", symlinks=True)
     lib = next((clone / ".venv").glob("lib/python*/site-packages"))
     (lib / "lent.pth").write_text(next(p for p in sys.path if p.endswith("site-packages")) + "\n")
