@@ -8,6 +8,7 @@ help: ## list the targets
 train: $(BIN)/installed ## train on the embedded digits and write a report; ARGS="-p dataset cifar100" for another run
 	@mkdir -p reports
 	@$(BIN)/python -m papermill --log-output nbs/train.ipynb reports/last.ipynb $(ARGS)
+	@echo && grep -o 'Report: [^\"]*' reports/last.ipynb | tail -1
 
 test: $(BIN)/installed ## everything that CI runs
 	@$(BIN)/python -m pytest
