@@ -101,7 +101,7 @@ def launch(config:Config)->Path: # of the executed notebook
         finally:
             del os.environ["PRL_LAUNCHED"]
         atomic_write(output, tidy(Path(scratch, "train.ipynb").read_text()).encode())
-    page, _ = HTMLExporter(embed_images=True).from_filename(str(output))
+    page, _ = HTMLExporter(embed_images=True, exclude_input=True, exclude_output_prompt=True).from_filename(str(output))
     atomic_write(output.with_suffix(".html"), page.encode())
     return output
 
