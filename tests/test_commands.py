@@ -206,9 +206,12 @@ def test_readme_shell_commands(trained_newcomer):
             Image.fromarray(rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(path)
     commands = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
     assert len(commands) >= 6
+    inline = ["papermill nbs/train.ipynb -", "papermill --help-notebook nbs/train.ipynb", "make export"]
+    for command in inline: assert f"`{command}`" in (ROOT / "README.md").read_text()
+    commands += inline
     for command in commands:
         if command in ("make train", "make test") or "pip install" in command or "venv" in command: continue  # run above; runs this; made the environment
-        if "nbs/train.ipynb" in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1"  # the command as printed, but short
+        if "nbs/train.ipynb" in command and "help" not in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1"  # the command as printed, but short
         if "nbs/ablation.ipynb" in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1 -p seeds 1"
         shell(command, trained_newcomer)
     assert (trained_newcomer / "reports/runs/cifar100-ir100-prl-epochs1-s0/record.json").exists()
