@@ -55,7 +55,8 @@ def no_sums()->dict:
 def save_checkpoint(folder, model, optimizer, config, fingerprint, progress)->None:
     "Optimiser state, then weights with all that describes them; optimiser states of earlier steps are removed last."
     names = {p: name for name, p in model.named_parameters()}
-    momenta = {names[p]: s["momentum_buffer"].contiguous() for p, s in optimizer.state.items() if s.get("momentum_buffer") is not None}
+    state = {} if optimizer is None else optimizer.state  # a second stage may take no steps
+    momenta = {names[p]: s["momentum_buffer"].contiguous() for p, s in state.items() if s.get("momentum_buffer") is not None}
     atomic_write(folder / f"optimizer-{progress.step}.safetensors", save(momenta))
     about = dict(format="prl-1", config=identity(config), fingerprint=fingerprint, class_names=model.class_names,
                  train_counts=model.train_counts, channels=len(model.phi.mean), **vars(progress))

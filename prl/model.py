@@ -18,30 +18,42 @@ from .preference import resolve
 
 # %% ../nbs/06_model.ipynb #4ba61d20
 class Features(nn.Module):
-    "Normalise, run the backbone, scale each branch's features to unit length: images (N, channels, H, W) -> (N, branches, d), float32."
-    def __init__(self, backbone, mean, std): # mean and std of each channel, in [0, 1]
+    "Normalise and run the backbone: images (N, channels, H, W) -> (N, branches, d), float32."
+    def __init__(self, backbone,
+                 mean, std, # of each channel, in [0, 1]
+                 unit:bool=True, # scale each branch's features to unit length, for cosine classifiers
+                 constant:bool=False, # append a 1 to them, for classifiers with a bias
+                ):
         super().__init__()
+        self.unit, self.constant = unit, constant
         self.backbone = backbone.to(memory_format=torch.channels_last)
         self.bf16 = False  # training switches it on; the heads stay in float32, a cosine times 30 needs its digits
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(-1, 1, 1))
 
-    def forward(self, images):
+    def normalise(self, images): # as the backbone takes them
         if images.dim() != 4 or images.shape[1] != len(self.mean):
             raise ValueError(f"images have shape {tuple(images.shape)}: expected (N, {len(self.mean)}, H, W)")
         if images.dtype != torch.uint8 and not images.is_floating_point():
             raise ValueError(f"images are {images.dtype}: expected uint8, or floating point in [0, 1]")
         unit = 255. if images.dtype == torch.uint8 else 1.
-        x = ((images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)).contiguous(memory_format=torch.channels_last)
+        return ((images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)).contiguous(memory_format=torch.channels_last)
+
+    def finish(self, x): # the backbone's output, as the classifier takes it
+        x = F.normalize(x.float(), dim=-1) if self.unit else x.float()
+        return F.pad(x, (0, 1), value=1.) if self.constant else x
+
+    def forward(self, images):
+        x = self.normalise(images)
         with torch.autocast(x.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext(): x = self.backbone(x)
-        return F.normalize(x.float(), dim=-1)
+        return self.finish(x)
 
 # %% ../nbs/06_model.ipynb #f6c5a5be
 class Model(nn.Module):
     "`(images, preference) -> logits`, trained once, steered at test time."
     def __init__(self,
                  features:Features,
-                 head:nn.Module, # α (..., T) -> heads (..., branches, C, d): `HyperHeads` or `FreeHeads`
+                 head:nn.Module, # α (..., T) -> heads (..., branches, C, d); one that is not `controllable` has a single one
                  class_names:list, # C names
                  train_counts:list, # C training images
                  regimes:str="paper", # where named preferences lie
@@ -58,15 +70,24 @@ class Model(nn.Module):
     def features(self, images): # (N, channels, H, W) -> (N, branches, d), unit length
         return self.phi(images)
 
+    @property
+    def controllable(self): return self.head.controllable
+
     def heads(self, preference=None): # one preference -> (branches, C, d); (N, T) -> (N, branches, C, d)
+        if not self.controllable:
+            if preference is None: return self.head()
+            raise ValueError(f"preference is {preference!r}, but this model has one classifier for all: leave it out, or train method 'prl' or 'dial'")
         alpha = resolve(preference, self.regimes)
         return self.head(alpha.to(self.log_prior.device))
 
-    def forward(self, images, preference=None): # logits (N, C)
+    def logits(self, features, preference=None): # features (N, branches, d) -> (N, C)
         heads = self.heads(preference)
-        if heads.dim() == 4 and len(heads) != len(images):
-            raise ValueError(f"{len(heads)} preferences for {len(images)} images: expected one, or one for each image")
-        return classify(self.features(images), heads, self.scale)
+        if heads.dim() == 4 and len(heads) != len(features):
+            raise ValueError(f"{len(heads)} preferences for {len(features)} images: expected one, or one for each image")
+        return classify(features, heads, self.scale)
+
+    def forward(self, images, preference=None): # logits (N, C)
+        return self.logits(self.features(images), preference)
 
     def specialist(self, preference=None):
         "A plain module for one preference: the head is written in, no hypernetwork is left."
