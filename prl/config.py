@@ -43,6 +43,7 @@ CONSTANTS = {  # (data set, imbalance ratio or None for any, method) -> fields
     ("cifar10", 100., "mislas"): _mislas(.3, 0., .5, False),
     ("cifar10", 50., "mislas"): _mislas(.2, 0., .2, False),
     ("cifar10", 10., "mislas"): _mislas(.1, 0., .2, False),
+    ("digits", None, "mislas"): dict(mixup=.2, second_epochs=80),  # ours: ten epochs of 363 images are 60 steps, CIFAR's 850; two digits of 8x8 pixels in equal parts are none
     ("cifar10", None, "balpoe"): dict(mixup=.8),  # BalPoE, config_cifar10_ir100_bs-experts.json
 }
 _SHARP = dict(milestones=[.8, .9], gamma=.01)
@@ -168,7 +169,7 @@ def _defaults(given):
     if given.get("recipe") == "published": chosen |= PUBLISHED.get(name, {})
     share = BUDGETS.get(given.get("budget"), 1.)
     second = {"ride": 5}.get(name, Config.model_fields["second_epochs"].default)  # RIDE, config_imbalance_cifar100_ride_ea.json; MiSLAS takes 10
-    chosen |= {"epochs": max(1, round(share * chosen["epochs"])), "second_epochs": max(1, round(share * second))}
+    chosen |= {"epochs": max(1, round(share * chosen["epochs"])), "second_epochs": max(1, round(share * chosen.get("second_epochs", second)))}
     if given.get("mixup", chosen.get("mixup", 0)) and not method.soft and method.loss:
         raise ValueError(f"mixup is {given['mixup']!r}, but the loss of method {name!r} needs whole labels: leave mixup at 0")
     if given.get("stage") == 1 and method.first != "own": raise ValueError(f"stage is 1, but method {name!r} has no first stage of its own: leave it out")
