@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'MARKERS', 'short', 'select', 'plot_counts', 'plot_losses', 'plot_groups', 'environment_table',
-           'plot_environments', 'plot_simplex', 'plot_edge', 'interval', 'paired_table', 'plot_ablation',
+           'found_table', 'plot_environments', 'plot_simplex', 'plot_edge', 'interval', 'paired_table', 'plot_ablation',
            'difference_table', 'control_table', 'seed_table']
 
 # %% ../nbs/14_plot.ipynb #ce051629
@@ -15,10 +15,10 @@ import pandas as pd
 from scipy import stats
 
 # %% ../nbs/14_plot.ipynb #564569e8
-COLOURS = {"head": "#0072B2", "balanced": "#444444", "tail": "#D55E00",
+COLOURS = {"head": "#0072B2", "balanced": "#444444", "tail": "#D55E00", "none": "#444444",
            "many": "#0072B2", "medium": "#999999", "few": "#D55E00", "all": "#222222",
            "forward": "#0072B2", "uniform": "#444444", "backward": "#D55E00"}
-MARKERS = {"head": "o", "balanced": "s", "tail": "^"}
+MARKERS = {"head": "o", "balanced": "s", "tail": "^", "none": "D"}  # of preferences; none: a method with one classifier
 
 def short(environment:str)->str: # "forward-50" -> "F50"
     return "U" if environment == "uniform" else environment[0].upper() + environment.split("-")[1]
@@ -53,14 +53,16 @@ def plot_counts(train_counts, groups:dict): # groups: name -> mask (C,), from `p
 def plot_losses(history:pd.DataFrame):
     "The loss under each expert's preferences over the epochs, and the trainable r where there is one."
     trained = "r_forward" in history
+    experts = [e for e in ("forward", "uniform", "backward") if f"loss_{e}" in history]
     fig, axes = plt.subplots(1, 1 + trained, figsize=(6 + 2 * trained, 2.6), layout="constrained", squeeze=False)
-    for expert, style in (("forward", "-"), ("uniform", "--"), ("backward", ":")):
+    for expert, style in zip(experts, ("-", "--", ":")):
         axes[0, 0].plot(history.epoch, history[f"loss_{expert}"], style, color=COLOURS[expert], label=expert)
         if trained: axes[0, 1].plot(history.epoch, history[f"r_{expert}"], style, color=COLOURS[expert], label=expert)
-    axes[0, 0].set(xlabel="epoch", ylabel="training loss, nats", yscale="log")
-    for which in (axes[0, 0].yaxis.set_major_formatter, axes[0, 0].yaxis.set_minor_formatter): which("{x:g}")
+    if not experts: axes[0, 0].plot(history.epoch, history.loss, color=COLOURS["all"])
+    axes[0, 0].set(xlabel="epoch", ylabel="training loss, nats", yscale="log" if experts or (history.loss > 0).all() else "linear")
+    for which in (axes[0, 0].yaxis.set_major_formatter, axes[0, 0].yaxis.set_minor_formatter): which("{x:.3g}")
     if trained: axes[0, 1].set(xlabel="epoch", ylabel="r (only ratios matter)")
-    axes[0, 0].legend(frameon=False, title="expert")
+    if experts: axes[0, 0].legend(frameon=False, title="expert")
     for axis in axes.flat: axis.spines[["top", "right"]].set_visible(False)
     return fig
 
@@ -70,9 +72,10 @@ def plot_groups(rows:pd.DataFrame):
     chosen = select(rows, preference=list(MARKERS), environment="uniform")
     names = [g for g in ("many", "medium", "few", "all") if g in set(chosen.group)]
     fig, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
-    for k, preference in enumerate(MARKERS):
+    present = [p for p in MARKERS if p in set(chosen.preference)]
+    for k, preference in enumerate(present):
         values = chosen[chosen.preference == preference].set_index("group").value[names]
-        bars = axis.bar(np.arange(len(names)) + .27 * (k - 1), values, .25, color=COLOURS[preference], label=preference)
+        bars = axis.bar(np.arange(len(names)) + .27 * (k - (len(present) - 1) / 2), values, .25, color=COLOURS[preference], label=preference)
         axis.bar_label(bars, fmt="%.0f", fontsize=8)
     axis.set_xticks(range(len(names)), [f"{n}-shot" if n != "all" else "all classes" for n in names])
     axis.set(ylabel="accuracy, %", title="uniform test set, whole (weighted), no prior known")
@@ -84,10 +87,20 @@ def plot_groups(rows:pd.DataFrame):
 # %% ../nbs/14_plot.ipynb #114f1386
 def environment_table(rows:pd.DataFrame, estimator:str="weighted")->pd.DataFrame: # percent
     "Accuracy on the test environments: a row for each named preference and prior knowledge."
-    chosen = select(rows, preference=list(MARKERS), group="all", estimator=estimator, prior=["none", "true"])
+    chosen = select(rows, preference=list(MARKERS), group="all", estimator=estimator, prior=["none", "estimated", "true"])
     table = chosen.assign(environment=chosen.environment.astype(str).map(short), preference=chosen.preference.astype(str), prior=chosen.prior.astype(str))
     order = list(dict.fromkeys(table.environment))
     return table.pivot(index=["prior", "preference"], columns="environment", values="value")[order].round(1)
+
+# %% ../nbs/14_plot.ipynb #9b900717
+_FOUND = {"share_forward": "weight of the forward expert, %", "share_uniform": "weight of the uniform expert, %", "share_backward": "weight of the backward expert, %",
+          "prior_distance": "estimated to true prior, %", "experts": "experts asked"}
+
+def found_table(rows:pd.DataFrame)->pd.DataFrame: # what -> environment; empty where the method reports nothing
+    "What a method reports of itself on the sampled test sets."
+    own = rows[rows.metric.isin(_FOUND) & (rows.estimator == "sampled")]
+    own = own.assign(metric=own.metric.astype(str).map(_FOUND), environment=own.environment.astype(str).map(short))
+    return own.pivot(index="metric", columns="environment", values="value")[list(dict.fromkeys(own.environment))].round(2)
 
 # %% ../nbs/14_plot.ipynb #e9a5bc84
 def plot_environments(rows:pd.DataFrame):
@@ -96,6 +109,7 @@ def plot_environments(rows:pd.DataFrame):
     fig, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
     for preference, marker in MARKERS.items():
         part = chosen[chosen.preference == preference]
+        if part.empty: continue
         axis.plot([short(e) for e in part.environment], part.value, marker=marker, color=COLOURS[preference], label=preference)
     axis.set(xlabel="test set: forward (head-heavy) ... uniform ... backward (tail-heavy)", ylabel="accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
