@@ -100,7 +100,7 @@ class Config(BaseModel):
     head_rate: _Positive = 0.2  # MiSLAS: learning rate of the classifier's weights, as a share of that of their scale
     shift_bn: bool = True  # MiSLAS: let batch statistics follow the class-balanced images
     # model
-    backbone: Literal["resnet32", "cnn"]  # cnn: for images of about 8x8 pixels
+    backbone: Literal["resnet32", "cnn", "resnet50", "resnext50"]  # cnn: for images of about 8x8 pixels; the last two for photographs
     branches: Literal[1, 3] = 1  # how often the last stages exist
     width: Literal["full", "reduced"] = "full"  # channels of the branched stages; reduced as in SADE and RIDE
     classifier: Literal["cosine", "linear"] = "cosine"  # linear: of methods with one classifier

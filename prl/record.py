@@ -4,13 +4,16 @@
 
 # %% auto #0
 __all__ = ['size', 'budget', 'write', 'read', 'records', 'collect', 'recorded', 'launch', 'tidy', 'keep', 'with_first_stages',
-           'study', 'write_index']
+           'measure', 'study', 'write_index']
 
 # %% ../nbs/13_record.ipynb #1713eb29
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import prl
 from .checkpoint import atomic_write, read_json
 from .config import Config, differences, first_stage, identity, project_path, run_folder, run_name
+from .evaluate import adapt, correct_table, evaluate, test_features
+from .fit import fit
+from .method import METHODS
 
 # %% ../nbs/13_record.ipynb #dec4d35f
 @torch.no_grad()
@@ -51,6 +57,7 @@ def write(run, # a `prl.fit.Run`
               "source": re.sub(r" in .*", "", run.data.source), **run.made_by, "seconds": round(run.history.seconds.sum(), 1),
               "first": first and (Path(run.config.first).name if run.config.first else run_name(first)),
               "train_images": sum(run.data.train_counts), "test_images": sum(run.data.test_counts), "classes": len(run.data.class_names),
+              "train_counts": run.data.train_counts,
               **size(run.model, run.data.test.images[:1])}
     atomic_write(run.folder / "record.json", json.dumps(record, indent=1).encode())
     return run.folder / "record.json"
@@ -145,13 +152,37 @@ def with_first_stages(configs:list)->list:
         every += [c for c in (first, config) if c is not None and c not in every]
     return every
 
-def study(configs:list)->pd.DataFrame: # rows of all these runs
-    "Launch the runs that are not recorded yet, first stages first and one line for each, and collect the rows: broken ones go on from their checkpoint."
+def measure(config:Config)->Path: # of the record
+    "What `train.ipynb` does, without its pictures: train, evaluate, leave the record."
+    run = fit(config)
+    features = test_features(run.model, run.data.test.images, run.folder / "features.safetensors")
+    found = adapt(run.model, config, run.data.test, features)
+    rows = evaluate(run.model, run.data.test, features, config.many_above, config.few_below, config.simplex_steps, adapted=found)
+    return write(run, rows, correct_table(run.model, run.data.test, features, found))
+
+_APART = "import json, sys; from prl.config import Config; from prl.record import measure; measure(Config(**json.load(sys.stdin)))"
+
+def _measure_apart(config):
+    # a process for each run, so that its memory and its threads are its own
+    done = subprocess.run([sys.executable, "-c", _APART], input=config.model_dump_json(), capture_output=True, text=True)
+    if done.returncode: raise RuntimeError(f"{run_folder(config).name} failed: {done.stderr.strip().splitlines()[-1]}\n{done.stderr}")
+
+def _side_by_side(configs, jobs):
+    # first stages before what starts from them
+    waves = [[c for c in configs if c.stage or not METHODS[c.method].first], [c for c in configs if not c.stage and METHODS[c.method].first]]
+    with ThreadPoolExecutor(jobs) as pool:
+        for wave in waves: yield from zip(wave, pool.map(_measure_apart, wave))
+
+def study(configs:list,
+          jobs:int=0, # processes that only measure, side by side; 0: execute `train.ipynb` for each run, one after the other
+         )->pd.DataFrame: # rows of all these runs
+    "Train the runs that are not recorded yet, one line for each, and collect the rows: broken ones go on from their checkpoint."
     every = with_first_stages(configs)
-    for k, config in enumerate(every, 1):
-        known = recorded(config)
-        if not known: launch(config)
-        print(f"{k}/{len(every)} {run_folder(config).name}: {'recorded before,' if known else 'trained in'} {read(run_folder(config))['seconds']:.0f} s", flush=True)
+    missing, done = [c for c in every if not recorded(c)], 0
+    if len(missing) < len(every): print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
+    for config, _ in _side_by_side(missing, jobs) if jobs else ((c, launch(c)) for c in missing):
+        done += 1
+        print(f"{done}/{len(missing)} {run_folder(config).name}: {read(run_folder(config))['seconds']:.0f} s", flush=True)
     return collect(configs[0].runs, {run_folder(config).name for config in configs})
 
 # %% ../nbs/13_record.ipynb #1d3d43f4
@@ -164,6 +195,7 @@ def write_index(path="reports")->Path:
         record, rows = read(file.parent), pd.read_parquet(file.parent / "rows.parquet")
         value = rows.query("preference in ('balanced', 'none') and environment == 'uniform' and estimator == 'weighted' and prior == 'none' and metric == 'accuracy'").set_index("group").value
         shown = " | ".join(f"{value[g]:.1f}" if g in value else "" for g in ("many", "medium", "few", "all"))
-        lines.append(f"| [{record['run']}]({file.parent.relative_to(path)}/train.ipynb) | {record['budget']} | {shown} | {record['commit']} | {record['seconds']:.0f} |")
+        page = "train.ipynb" if (file.parent / "train.ipynb").exists() else "record.json"
+        lines.append(f"| [{record['run']}]({file.parent.relative_to(path)}/{page}) | {record['budget']} | {shown} | {record['commit']} | {record['seconds']:.0f} |")
     atomic_write(path / "README.md", ("\n".join(lines) + "\n").encode())
     return path / "README.md"
