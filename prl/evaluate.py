@@ -148,12 +148,13 @@ def answers(model, features, priors:dict, # environment -> (C,), from `test_prio
            ): # yields Answers
     "Without prior, with the true one, and with what a test-time step found."
     device, nowhere = model.log_prior.device, torch.full((len(EXPERTS),), torch.nan)
-    named_ = {n: named(n, model.regimes) for n in NAMES[model.regimes]} if model.controllable else {"none": None}
-    for label, alpha in named_.items():
+    asked = {n: named(n, model.regimes) for n in NAMES[model.regimes]} if model.controllable else {"none": None}
+    if model.controllable: asked |= {f"edge {t:g}": e for t, e in zip((.25, .5, .75), edge(4, model.regimes)[1:4])}  # beside the specialists
+    for label, alpha in asked.items():
         logits = model.logits(features.to(device), alpha).cpu()
         own, shown = log_target(model, None if alpha is None else alpha.to(device)), nowhere if alpha is None else alpha
         yield Answers(label, shown, list(priors), "none", logits)
-        if not own.isfinite().all(): continue  # a class without training images has no prior to replace
+        if label.startswith("edge") or not own.isfinite().all(): continue  # a class without training images has no prior to replace
         for name, p in priors.items(): yield Answers(label, shown, [name], "true", logits + torch.from_numpy(p).float().log() - own)
     for name, found in adapted.items():
         yield Answers("none", nowhere, [name], "estimated", adapted_logits(model, features.to(device), found).cpu())
