@@ -235,7 +235,8 @@ PROTOCOL = ["dataset", "imbalance_ratio", "backbone", "prior", "estimator", "env
 
 def read_published(path)->pd.DataFrame:
     "The published figures, or an error that names the column that is missing."
-    found = pd.read_csv(path, keep_default_na=False)
+    try: found = pd.read_csv(path, keep_default_na=False)
+    except (OSError, pd.errors.ParserError) as error: raise ValueError(f"published is {str(path)!r}, which cannot be read as CSV ({error}): give another file, or None") from error
     missing = [c for c in [*PROTOCOL, "method", "published_as", "top1", "source"] if c not in found]
     if missing: raise ValueError(f"{path} lacks {', '.join(missing)}: without all of {', '.join(PROTOCOL)} a figure cannot be compared")
     return found

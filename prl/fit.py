@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['learning_rate', 'Run', 'generator_for', 'pick_device', 'threads', 'load_data', 'claim', 'stage_of', 'train_step',
-           'commit', 'hardware', 'made_by', 'add', 'epoch_row', 'on_device', 'channel_statistics', 'first_model',
-           'start', 'fit']
+           'commit', 'hardware', 'made_by', 'add', 'epoch_row', 'on_device', 'channel_statistics', 'check_first',
+           'first_model', 'start', 'fit']
 
 # %% ../nbs/09_fit.ipynb #a70900e6
 import contextlib
@@ -170,11 +170,9 @@ def channel_statistics(images)->tuple: # mean and deviation of each channel, in 
     return [p.mean().item() for p in parts], [max(p.std().item(), 1e-3) for p in parts]
 
 # %% ../nbs/09_fit.ipynb #ff5f6f6b
-def first_model(config, data)->torch.nn.Module:
-    "The model of the first stage, trained now where it is not yet; a run given by `first` must be there, finished and fit."
-    wanted = first_stage(config)
-    if config.first is None: return fit(wanted, data).model
-    path = project_path(config.first) / "model.safetensors"
+def check_first(config, data)->None:
+    "A run given by `first` must be there, finished and fit to be this run's first stage."
+    wanted, path = first_stage(config), project_path(config.first) / "model.safetensors"
     how = f"train it with method {wanted.method!r}" + (", stage 1" if wanted.stage else "") + ", or leave `first` out and it is trained now"
     if not path.exists(): raise FileNotFoundError(f"first is {config.first!r}, but no trained model lies there ({path}): {how}")
     about, _ = read_checkpoint(path)
@@ -184,7 +182,10 @@ def first_model(config, data)->torch.nn.Module:
     if about["fingerprint"] != data.fingerprint(): different.append("it saw other images")
     if about["step"] < there.epochs * -(-len(data.train.labels) // there.batch_size): different.append("it is not finished")
     if different: raise ValueError(f"first is {config.first!r}, which cannot be this run's first stage: {'; '.join(different)}. {how[0].upper()}{how[1:]}")
-    return load(path.parent)
+
+def first_model(config, data)->torch.nn.Module:
+    "The model of the first stage, trained now where it is not yet."
+    return load(project_path(config.first)) if config.first else fit(first_stage(config), data).model
 
 def start(config, data, device, bf16, begun)->tuple: # model, optimiser (None where the stage takes no steps)
     "A model and its optimiser: fresh, or a second stage on top of the first."
@@ -206,6 +207,7 @@ def fit(config:Config,
     "Train, or go on from the run's last checkpoint, or return the run if it is finished."
     device, bf16 = pick_device(config)
     data = data or load_data(config)
+    if config.first: check_first(config, data)
     with threads(config.threads): return _fit(config, data, device, bf16)
 
 def _fit(config, data, device, bf16):

@@ -95,10 +95,23 @@ def test_papermill_without_output_prints_the_notebook_and_leaves_the_run(tmp_pat
 @pytest.mark.parametrize("arguments, says", [
     (["-p", "epohcs", 3], "unknown parameter 'epohcs'; did you mean 'epochs'"),
     (["-p", "epochs", "three"], "epochs is 'three'"),
+    (["-p", "method", "balanced_sofmax"], "did you mean 'balanced_softmax'"),
+    (["-p", "method", "dial", "-p", "first", "nowhere"], "no trained model lies there"),
     (["-p", "dataset", "cifar100", "-p", "download", "False", "-p", "data_root", "nowhere"], "Looked for torchvision"),
 ])
 def test_papermill_bad_parameter(arguments, says, tmp_path):
     done = papermill("nbs/train.ipynb", tmp_path / "out.ipynb", "-p", "runs", tmp_path / "runs", *arguments)
+    assert done.returncode != 0 and says in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["-y", "{methods: [softmax, sadee]}"], "did you mean 'sade'"),
+    (["-p", "published", "nowhere.csv"], "cannot be read as CSV"),
+    (["-p", "seed", 3], "seed is set by the comparison itself"),
+])
+def test_compare_bad_parameter(arguments, says, tmp_path):
+    done = papermill("nbs/compare.ipynb", tmp_path / "out.ipynb", "-p", "runs", tmp_path / "runs", *arguments)
     assert done.returncode != 0 and says in done.stderr
     assert not (tmp_path / "runs").exists()
 
@@ -212,6 +225,7 @@ def test_readme_shell_commands(trained_newcomer):
     for command in commands:
         if command in ("make train", "make test") or "pip install" in command or "venv" in command: continue  # run above; runs this; made the environment
         if "nbs/train.ipynb" in command and "help" not in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1"  # the command as printed, but short
+        if "nbs/compare.ipynb" in command: command += ' -p sizes False -y "{methods: [softmax, {method: dial}]}"'
         if "nbs/ablation.ipynb" in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1 -p seeds 1"
         shell(command, trained_newcomer)
     assert (trained_newcomer / "reports/runs/cifar100-ir100-prl-epochs1-s0/record.json").exists()
