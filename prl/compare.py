@@ -26,7 +26,7 @@ TITLES = {  # method -> what the tables call it, in their order
     "balpoe": "BalPoE", "lsc": "LSC", "dial": "post-hoc dial", "specialist": "specialist", "prl": "PRL", "prl_no_hypernet": "PRL without hypernetwork",
     "prl_no_tchebycheff": "PRL without Tchebycheff", "prl_released": "PRL, released code", "prl_environment": "PRL, environment objective"}
 
-SYSTEMS = [*({"method": m} for m in TITLES if m not in ("dial", "specialist", "prl")), {"method": "dial"}, {"method": "dial", "base": "balanced_softmax"},
+SYSTEMS = [*({"method": m} for m in TITLES if m not in ("dial", "specialist", "prl")), *({"method": m, "classifier": "linear"} for m in ("softmax", "balanced_softmax")), {"method": "dial"}, {"method": "dial", "base": "balanced_softmax"},
            {"method": "prl"}, {"method": "prl", "branches": 3}, *({"method": "specialist", "tail_weight": t} for t in (0., .25, .5, .75, 1.))]
 
 def as_systems(methods)->list: # of dicts of `Config` fields
@@ -44,7 +44,7 @@ def title(setting:str)->str: # as in `prl.record.collect`, "prl-branches3-quick"
     method, *rest = setting.split("-")
     if method == "specialist" and not any(r.startswith("tail_weight") for r in rest): rest = ["tail_weight0", *rest]
     if method in ("dial", "lsc") and not any(r.startswith("base") for r in rest): rest = ["basesoftmax" if method == "dial" else "basebalanced_softmax", *rest]
-    rest = [r.replace("base", "on ", 1).replace("balanced_softmax", "balanced softmax").replace("branches3", "3 branches").replace("tail_weight", "tail weight ").replace("stage1", "first stage")
+    rest = [r.replace("base", "on ", 1).replace("balanced_softmax", "balanced softmax").replace("branches3", "3 branches").replace("tail_weight", "tail weight ").replace("stage1", "first stage").replace("classifier", "")
             for r in rest if r not in ("quick", "published")]
     return TITLES[method] + (f" ({', '.join(rest)})" if rest else "")
 

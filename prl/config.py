@@ -47,11 +47,13 @@ CONSTANTS = {  # (data set, imbalance ratio or None for any, method) -> fields
     ("cifar10", None, "balpoe"): dict(mixup=.8),  # BalPoE, config_cifar10_ir100_bs-experts.json
 }
 _SHARP = dict(milestones=[.8, .9], gamma=.01)
-_LADE = dict(batch_size=256, learning_rate=.2, milestones=[.6, .8], gamma=.01)  # LADE, config/CIFAR100_LT/*.yaml: a hundredth at 120 and 160 of 200
-PUBLISHED = {  # method -> schedule on CIFAR, where it differs from the shared one
-    "balanced_softmax": _LADE, "lade": _LADE,
+_LINEAR = dict(classifier="linear")
+_LADE = _LINEAR | dict(batch_size=256, learning_rate=.2, milestones=[.6, .8], gamma=.01)  # LADE, config/CIFAR100_LT/*.yaml: a hundredth at 120 and 160 of 200
+PUBLISHED = {  # method -> fields on CIFAR, where they differ from the shared ones
+    "softmax": _LINEAR, "dial": _LINEAR,
+    "balanced_softmax": _LADE, "lade": _LADE, "lsc": _LADE,  # LSC as the balanced softmax that it starts from
     "ldam_drw": _SHARP | dict(weight_decay=2e-4),  # LDAM-DRW, cifar_train.py
-    "mislas": dict(weight_decay=2e-4),  # MiSLAS, config/cifar100/*.yaml
+    "mislas": _LINEAR | dict(weight_decay=2e-4),  # MiSLAS, config/cifar100/*.yaml
     "ride": _SHARP,  # RIDE, config_imbalance_cifar100_ride.json
 }
 BUDGETS = {"paper": 1., "quick": .1}  # share of the published epochs, for every method
@@ -103,11 +105,11 @@ class Config(BaseModel):
     backbone: Literal["resnet32", "cnn", "resnet50", "resnext50"]  # cnn: for images of about 8x8 pixels; the last two for photographs
     branches: Literal[1, 3] = 1  # how often the last stages exist
     width: Literal["full", "reduced"] = "full"  # channels of the branched stages; reduced as in SADE and RIDE
-    classifier: Literal["cosine", "linear"] = "cosine"  # linear: of methods with one classifier
+    classifier: Literal["cosine", "linear"] = "cosine"  # linear: for methods with one classifier
     hidden: _Count = 128  # width of the hypernetwork, as the authors'
     scale: _Positive = 30.  # s of the cosine classifier
     # schedule
-    recipe: Literal["shared", "published"] = "shared"  # shared: one schedule for all methods; published: each method's own
+    recipe: Literal["shared", "published"] = "shared"  # shared: one schedule and classifier for all methods; published: each method's own
     budget: Literal["paper", "quick"] = "paper"  # quick: a tenth of the epochs, for every method
     epochs: _Count  # passes over the training images; of the first stage, where there are two
     batch_size: _Count  # images a step

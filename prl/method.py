@@ -157,15 +157,15 @@ def _by_objective(model, images, target, config, generator, done=0.)->Losses:
 # %% ../nbs/08_method.ipynb #c567a328
 _PRL = "Zhao et al., Breaking Long-Tailed Learning Bottlenecks, NeurIPS 2024"
 _FIXED, _THREE = dict(hypernet=False), dict(hypernet=False, branches=3)
-_LINEAR, _COSINE = dict(classifier="linear"), dict(classifier="cosine")
+_COSINE = dict(classifier="cosine")
 METHODS = {m.name: m for m in (
-    Method("softmax", "cross-entropy", objective.softmax_objective, fixed_heads(_training), _FIXED, _LINEAR, needs_prior=False, soft=True),
-    Method("balanced_softmax", "Ren et al., Balanced Meta-Softmax, NeurIPS 2020", objective.balanced_softmax_objective, fixed_heads(_uniform), _FIXED, _LINEAR, soft=True),
+    Method("softmax", "cross-entropy", objective.softmax_objective, fixed_heads(_training), _FIXED, needs_prior=False, soft=True),
+    Method("balanced_softmax", "Ren et al., Balanced Meta-Softmax, NeurIPS 2020", objective.balanced_softmax_objective, fixed_heads(_uniform), _FIXED, soft=True),
     Method("ldam_drw", "Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019",
            objective.ldam_drw_objective, fixed_heads(_uniform), _FIXED | _COSINE),
-    Method("lade", "Hong et al., Disentangling Label Distribution for Long-Tailed Visual Recognition, CVPR 2021", objective.lade_objective, fixed_heads(_uniform), _FIXED, _LINEAR),
+    Method("lade", "Hong et al., Disentangling Label Distribution for Long-Tailed Visual Recognition, CVPR 2021", objective.lade_objective, fixed_heads(_uniform), _FIXED),
     Method("mislas", "Zhong et al., Improving Calibration for Long-Tailed Recognition, CVPR 2021", objective.softmax_objective, scaled_heads, _FIXED,
-           _LINEAR | dict(mixup=1.), first="own", second_loss=objective.smoothing_objective, trains=train_classifier, soft=True),
+           dict(mixup=1.), first="own", second_loss=objective.smoothing_objective, trains=train_classifier, soft=True),
     Method("ride", "Wang et al., Long-Tailed Recognition by Routing Diverse Distribution-Aware Experts, ICLR 2021", objective.ride_objective,
            settings=_THREE | _COSINE, defaults=dict(width="reduced", second_learning_rate=.01), kind=build_routed,
            first="own", second_loss=objective.router_objective, trains=train_router),
@@ -174,8 +174,8 @@ METHODS = {m.name: m for m in (
     Method("balpoe", "Sanchez Aimar et al., Balanced Product of Calibrated Experts, CVPR 2023", objective.balpoe_objective, fixed_heads(_uniform),
            _THREE | _COSINE, dict(mixup=.4), soft=True),
     Method("lsc", "Wei et al., Learning Label Shift Correction for Test-Agnostic Long-Tailed Recognition, ICML 2024", None, settings=_FIXED,
-           defaults=_LINEAR | dict(base="balanced_softmax"), kind=build_shifted, first="base", finish=train_estimator, adapt=correct_shift),
-    Method("dial", "post-hoc logit adjustment, Menon et al., ICLR 2021", None, dial_heads, _FIXED, _LINEAR | dict(tau=1.), first="base"),
+           defaults=dict(base="balanced_softmax"), kind=build_shifted, first="base", finish=train_estimator, adapt=correct_shift),
+    Method("dial", "post-hoc logit adjustment, Menon et al., ICLR 2021", None, dial_heads, _FIXED, dict(tau=1.), first="base"),
     Method("specialist", "one classifier trained for one preference: this study's control", objective.specialist_objective, fixed_heads(_own),
            _FIXED | _COSINE, dict(tau=1.), soft=True),
     Method("prl", _PRL, _by_objective, preference_heads, _COSINE, soft=True),
