@@ -38,12 +38,12 @@ from .preference import EXPERTS
 # %% ../nbs/09_fit.ipynb #c243eae5
 def learning_rate(step:int, # from 0
                   steps:int, # of the whole run
-                  config, # learning_rate, schedule, warmup
+                  config, # learning_rate, schedule, milestones, gamma, warmup
                  )->float:
-    "Linear warm-up, then a tenth after 80 % and 90 % of the run (160 and 180 of 200 epochs), or half a cosine."
+    "Linear warm-up, then a factor `gamma` at each of the milestones, or half a cosine."
     done = step / steps
     if done < config.warmup: return config.learning_rate * (step + 1) / max(1, math.ceil(config.warmup * steps))
-    if config.schedule == "multistep": return config.learning_rate * (1 if done < .8 else .1 if done < .9 else .01)
+    if config.schedule == "multistep": return config.learning_rate * config.gamma ** sum(done >= m for m in config.milestones)
     return config.learning_rate * (1 + math.cos(math.pi * (done - config.warmup) / (1 - config.warmup))) / 2
 
 # %% ../nbs/09_fit.ipynb #a8d7c444
@@ -178,7 +178,7 @@ def check_first(config, data)->None:
     about, _ = read_checkpoint(path)
     there = Config(**about["config"])
     different = [f"{k} is {getattr(there, k)!r} there and {getattr(wanted, k)!r} here" for k in
-                 ("method", "stage", "dataset", "imbalance_ratio", "backbone", "branches", "width", "classifier") if getattr(there, k) != getattr(wanted, k)]
+                 ("method", "stage", "dataset", "imbalance_ratio", "backbone", "branches", "width", "classifier", "scale") if getattr(there, k) != getattr(wanted, k)]
     if about["fingerprint"] != data.fingerprint(): different.append("it saw other images")
     if about["step"] < there.epochs * -(-len(data.train.labels) // there.batch_size): different.append("it is not finished")
     if different: raise ValueError(f"first is {config.first!r}, which cannot be this run's first stage: {'; '.join(different)}. {how[0].upper()}{how[1:]}")
@@ -198,7 +198,7 @@ def start(config, data, device, bf16, begun)->tuple: # model, optimiser (None wh
         groups = method.trains(model, config) if method.trains else []
     model.phi.bf16 = bf16
     if not groups: return model.eval(), None
-    return model, torch.optim.SGD(groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay, nesterov=config.momentum > 0, fused=True)
+    return model, torch.optim.SGD(groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay, nesterov=config.nesterov and config.momentum > 0, fused=True)
 
 # %% ../nbs/09_fit.ipynb #3fdd1858
 def fit(config:Config,
@@ -207,7 +207,7 @@ def fit(config:Config,
     "Train, or go on from the run's last checkpoint, or return the run if it is finished."
     device, bf16 = pick_device(config)
     data = data or load_data(config)
-    if config.first: check_first(config, data)
+    if config.first and not (run_folder(config) / "model.safetensors").exists(): check_first(config, data)
     with threads(config.threads): return _fit(config, data, device, bf16)
 
 def _fit(config, data, device, bf16):

@@ -14,13 +14,12 @@ import torch
 
 from . import objective
 from .backbone import BACKBONES
-from .baseline import label_aware_smoothing
 from .heads import DialHeads, FixedHeads, ReleasedHeads, ScaledHeads
 from .hypernet import FreeHeads, HyperHeads
 from .loss import environment_log_prior
 from .model import Features, Model
 from .objective import Losses
-from .preference import EXPERTS, named
+from .preference import along
 from .routed import Routed
 from .unlabelled import ShiftEstimator, aggregate_experts, correct_shift, fit_estimator
 
@@ -41,7 +40,10 @@ def build_model(config, # the fields named below
         heads = head(config, config.branches, len(class_names), backbone.dim, (counts / counts.sum()).log())
         linear = config.classifier == "linear"
         features = Features(backbone, mean, std, unit=not linear, constant=linear or isinstance(heads, DialHeads))
-        return kind(features, heads, class_names, train_counts, config.regimes, config.tau, 1. if linear else config.scale)
+        model = kind(features, heads, class_names, train_counts, config.regimes, config.tau, 1. if linear else config.scale)
+    # experts that train under draws of their own are asked for by where those draws lie; else the preference is the target itself
+    model.by_regime = isinstance(heads, HyperHeads) and config.objective != "environment"
+    return model
 
 # %% ../nbs/08_method.ipynb #d1b727e5
 def preference_heads(config, branches, num_classes, dim, log_prior):
@@ -56,9 +58,9 @@ def fixed_heads(target): # (config, log π) -> log of the class prior that the t
 
 def _training(config, log_prior): return log_prior
 def _uniform(config, log_prior): return torch.zeros_like(log_prior)
+def _unknown(config, log_prior): return torch.full_like(log_prior, torch.nan)  # margins and deferred weights name no prior
 def _own(config, log_prior): # of a specialist
-    alpha = (1 - config.tail_weight) * named("head", config.regimes) + config.tail_weight * named("tail", config.regimes)
-    return environment_log_prior(alpha, log_prior, config.tau)
+    return environment_log_prior(along(config.tail_weight, config.regimes), log_prior, config.tau)
 def _mean_of_experts(config, log_prior): return environment_log_prior((1 / 3, 1 / 3, 1 / 3), log_prior, config.tau)
 
 # %% ../nbs/08_method.ipynb #ffa23e2d
@@ -77,7 +79,7 @@ def released_heads(config, branches, num_classes, dim, log_prior):
 
 def build_routed(config, *data):
     "RIDE: three experts, in the second stage with a router."
-    return build_model(config, *data, head=fixed_heads(_uniform), kind=Model if config.stage == 1 else Routed)
+    return build_model(config, *data, head=fixed_heads(_unknown), kind=Model if config.stage == 1 else Routed)
 
 def build_shifted(config, *data):
     "A first stage's model and the network that reads a class prior from its predictions."
@@ -113,9 +115,9 @@ def _logits_of(model, images):
 def train_estimator(model, train, config)->None:
     "LSC: on sets drawn from the training images, whose features are computed once."
     model.eval()
+    model.phi.bf16 = False  # the estimator will see float32 features
     logits, device = _logits_of(model, train.images), model.log_prior.device
-    with torch.enable_grad():
-        fit_estimator(model.estimator.cpu(), logits, train.labels.cpu(), model.train_counts, torch.Generator().manual_seed(config.seed))
+    fit_estimator(model.estimator.cpu(), logits, train.labels.cpu(), model.train_counts, torch.Generator().manual_seed(config.seed))
     model.estimator.to(device)
 
 # %% ../nbs/08_method.ipynb #2e630610
@@ -142,7 +144,7 @@ class Method:
         if self.needs_prior and min(train_counts) < 1:
             name = class_names[train_counts.index(min(train_counts))]
             raise ValueError(f"method {self.name!r} needs the training prior of every class, but class {name!r} has no training image: "
-                             "add one, leave the class out, or train method 'softmax'")
+                             "add one, or leave the class out")
         if self.kind: return self.kind(config, class_names, train_counts, mean, std)
         return build_model(config, class_names, train_counts, mean, std, self.head)
 
@@ -162,7 +164,7 @@ METHODS = {m.name: m for m in (
     Method("softmax", "cross-entropy", objective.softmax_objective, fixed_heads(_training), _FIXED, needs_prior=False, soft=True),
     Method("balanced_softmax", "Ren et al., Balanced Meta-Softmax, NeurIPS 2020", objective.balanced_softmax_objective, fixed_heads(_uniform), _FIXED, soft=True),
     Method("ldam_drw", "Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019",
-           objective.ldam_drw_objective, fixed_heads(_uniform), _FIXED | _COSINE),
+           objective.ldam_drw_objective, fixed_heads(_unknown), _FIXED | _COSINE),
     Method("lade", "Hong et al., Disentangling Label Distribution for Long-Tailed Visual Recognition, CVPR 2021", objective.lade_objective, fixed_heads(_uniform), _FIXED),
     Method("mislas", "Zhong et al., Improving Calibration for Long-Tailed Recognition, CVPR 2021", objective.softmax_objective, scaled_heads, _FIXED,
            dict(mixup=1.), first="own", second_loss=objective.smoothing_objective, trains=train_classifier, soft=True),

@@ -63,11 +63,11 @@ class Model(nn.Module):
         super().__init__()
         self.phi, self.head = features, head
         self.class_names, self.train_counts = list(class_names), list(train_counts)
-        self.regimes, self.tau, self.scale = regimes, tau, scale
+        self.regimes, self.tau, self.scale, self.by_regime = regimes, tau, scale, False
         counts = torch.tensor(self.train_counts, dtype=torch.float32)
         self.register_buffer("log_prior", (counts / counts.sum()).log(), persistent=False)
 
-    def features(self, images): # (N, channels, H, W) -> (N, branches, d), unit length
+    def features(self, images): # (N, channels, H, W) -> (N, branches, d), of unit length where the classifier is a cosine
         return self.phi(images)
 
     @property

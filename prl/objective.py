@@ -17,7 +17,7 @@ from .baseline import (class_smoothing, diversity, diversity_temperatures, effec
                           lader, ldam_loss, ldam_margins)
 from .hypernet import branch_logits, classify
 from .loss import environment_loss, logit_adjusted_loss, smooth_tchebycheff
-from .preference import EXPERTS, beta, named, sample
+from .preference import EXPERTS, along, beta, sample
 
 # %% ../nbs/07c_objective.ipynb #4509726d
 class Losses(NamedTuple):
@@ -39,8 +39,7 @@ def balanced_softmax_objective(model, images, target, config, generator, done=0.
 
 def specialist_objective(model, images, target, config, generator, done=0.)->Losses:
     "`CE(v + log π − log π_α)` for one preference α, `tail_weight` of the way from head to tail."
-    alpha = (1 - config.tail_weight) * named("head", config.regimes) + config.tail_weight * named("tail", config.regimes)
-    return _single(environment_loss(model.logits(model.features(images)), target, model.log_prior, alpha, model.tau))
+    return _single(environment_loss(model.logits(model.features(images)), target, model.log_prior, along(config.tail_weight, config.regimes), model.tau))
 
 DEFERRED = .8  # of the run: LDAM-DRW and RIDE weight the classes from epoch 160 of 200 on
 

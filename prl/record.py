@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pandas as pd
@@ -23,9 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import prl
 from .checkpoint import atomic_write, read_json
-from .config import Config, differences, first_stage, identity, project_path, run_folder
+from .config import Config, differences, first_stage, identity, project_path, run_folder, setting_of
 from .evaluate import adapt, correct_table, evaluate, test_features
-from .fit import fit
+from .fit import fit, load_data
 from .method import METHODS
 
 # %% ../nbs/13_record.ipynb #dec4d35f
@@ -81,7 +81,7 @@ def write(run, # a `prl.fit.Run`
     before = run.config.first and project_path(run.config.first) or first and run_folder(first)
     record = {"run": run.folder.name, "budget": budget(run.config, run.made_by), "config": identity(run.config), "fingerprint": run.data.fingerprint(),
               "source": re.sub(r" in .*", "", run.data.source), **run.made_by, "seconds": round(run.history.seconds.sum(), 1),
-              "first": before and before.name, "first_seconds": round(pd.read_parquet(before / "history.parquet").seconds.sum(), 1) if before else 0.,
+              "first": before and before.name, "first_seconds": round(pd.read_parquet(before / "history.parquet").seconds.sum(), 1) if before and (before / "history.parquet").exists() else 0.,
               "train_images": sum(run.data.train_counts), "test_images": sum(run.data.test_counts), "classes": len(run.data.class_names),
               "train_counts": run.data.train_counts,
               **size(run.model, run.data.test.images[:1])}
@@ -109,17 +109,21 @@ def collect(path="reports/runs", # a folder
         if names is not None and p.parent.name not in names: continue
         record, rows = read(p.parent), p.parent / "rows.parquet"
         if not rows.exists(): raise FileNotFoundError(f"{p.parent} has a record but no rows.parquet: run its config again")
-        about = {k: record["config"][k] for k in ("dataset", "imbalance_ratio", "method", "seed")}
-        about["setting"] = re.match(r".*?-(?:ir[^-]*|asis)-(.*)-s\d+$", record["run"])[1]  # the method and what differs: all but the seed
+        about = {k: record["config"][k] for k in ("dataset", "imbalance_ratio", "method", "backbone", "branches", "seed")}
+        about["setting"] = setting_of(record["run"])
         tables.append(pd.read_parquet(rows).assign(run=record["run"], budget=record["budget"], **about))
     if not tables: raise FileNotFoundError(f"no record.json under {project_path(path)}: train a run first (make train)")
     return pd.concat(tables, ignore_index=True)
 
 # %% ../nbs/13_record.ipynb #c9de6937
-def recorded(config:Config)->bool:
+def recorded(config:Config,
+             fingerprint:str=None, # of the images, where they may have changed
+            )->bool:
     "Whether the run of this config is on disk, whole."
     folder = run_folder(config)
-    return all((folder / f).exists() for f in ("record.json", "rows.parquet", "correct.parquet")) and not differences(read(folder)["config"], config)
+    if not all((folder / f).exists() for f in ("record.json", "rows.parquet", "correct.parquet")): return False
+    record = read(folder)
+    return not differences(record["config"], config) and fingerprint in (None, record["fingerprint"])
 
 # %% ../nbs/13_record.ipynb #028d8594
 def launch(config:Config)->Path: # of the executed notebook
@@ -188,27 +192,41 @@ def measure(config:Config)->Path: # of the record
 
 _APART = "import json, sys; from prl.config import Config; from prl.record import measure; measure(Config(**json.load(sys.stdin)))"
 
-def _measure_apart(config):
+def _measure_apart(config, threads):
     # a process for each run, so that its memory and its threads are its own
-    done = subprocess.run([sys.executable, "-c", _APART], input=config.model_dump_json(), capture_output=True, text=True)
-    if done.returncode: raise RuntimeError(f"{run_folder(config).name} failed: {done.stderr.strip().splitlines()[-1]}\n{done.stderr}")
+    environment = os.environ if config.threads else os.environ | {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run([sys.executable, "-c", _APART], input=config.model_dump_json(), capture_output=True, text=True, env=environment)
+    if done.returncode: raise RuntimeError(f"{run_folder(config).name} failed with exit status {done.returncode}\n{done.stderr[-3000:]}")
 
 def _side_by_side(configs, jobs):
-    # first stages before what starts from them
-    waves = [[c for c in configs if c.stage or not METHODS[c.method].first], [c for c in configs if not c.stage and METHODS[c.method].first]]
+    # first stages before what starts from them; a failure is told when all others are done
+    failed, threads = [], max(1, (os.cpu_count() or 1) // jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        for wave in waves: yield from zip(wave, pool.map(_measure_apart, wave))
+        for second in (False, True):
+            running = {pool.submit(_measure_apart, c, threads): c for c in configs if METHODS[c.method].second(c) == second}
+            for done in as_completed(running):
+                if done.exception(): failed.append(str(done.exception()))
+                else: yield running[done]
+            if failed: raise RuntimeError("\n".join(failed))
+
+def _one_by_one(configs):
+    for config in configs:
+        launch(config)
+        yield config
 
 def study(configs:list,
           jobs:int=0, # processes that only measure, side by side; 0: execute `train.ipynb` for each run, one after the other
          )->pd.DataFrame: # rows of all these runs
     "Train the runs that are not recorded yet, one line for each, and collect the rows: broken ones go on from their checkpoint."
-    every = with_first_stages(configs)
-    missing, done = [c for c in every if not recorded(c)], 0
+    every, own = with_first_stages(configs), configs[0].dataset in ("folder", "parquet")
+    fingerprint = load_data(configs[0]).fingerprint() if own else None  # your images may have changed, CIFAR's do not
+    missing = [c for c in every if not recorded(c, fingerprint)]
+    needed = [f for c in missing if (f := first_stage(c)) and not c.first]  # a record from another machine has no weights to start from
+    missing = [c for c in every if c in missing or c in needed and not (run_folder(c) / "model.safetensors").exists()]
     if len(missing) < len(every): print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
-    for config, _ in _side_by_side(missing, jobs) if jobs else ((c, launch(c)) for c in missing):
-        done += 1
-        print(f"{done}/{len(missing)} {run_folder(config).name}: {read(run_folder(config))['seconds']:.0f} s", flush=True)
+    if missing and not own: load_data(missing[0])  # before any run: what has to be downloaded is, once
+    for k, config in enumerate(_side_by_side(missing, jobs) if jobs else _one_by_one(missing), 1):
+        print(f"{k}/{len(missing)} {run_folder(config).name}: {read(run_folder(config))['seconds']:.0f} s", flush=True)
     return collect(configs[0].runs, {run_folder(config).name for config in configs})
 
 # %% ../nbs/13_record.ipynb #1d3d43f4

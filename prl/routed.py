@@ -26,6 +26,7 @@ class Router(nn.Module):
         self.top = min(top, num_classes)
         self.hidden = nn.ModuleList(nn.Linear(dim, hidden) for _ in range(branches - 1))
         self.out = nn.Linear(self.top + hidden, 1)
+        for linear in (*self.hidden, self.out): nn.init.kaiming_normal_(linear.weight)
 
     def forward(self, i:int, feature, logits): # expert i was the last; (N, d), (N, C) -> (N,)
         seen = logits.topk(self.top, 1).values
@@ -43,14 +44,16 @@ class Routed(Model):
         means = each.cumsum(1) / torch.arange(1, each.shape[1] + 1, device=each.device)[:, None]
         return means, torch.stack([self.router(i, features[:, i], means[:, i]) for i in range(each.shape[1] - 1)], 1)
 
+    @staticmethod
+    def _asked(asks): return 1 + (asks > 0).long().cumprod(1).sum(1)
+
     def experts(self, features): # (N, branches, d) -> (N,) how many experts each image gets
-        return 1 + (self.questions(features)[1] > 0).long().cumprod(1).sum(1)
+        return self._asked(self.questions(features)[1])
 
     def logits(self, features, preference=None):
         self.heads(preference)  # refuses one
         means, asks = self.questions(features)
-        last = (asks > 0).long().cumprod(1).sum(1)
-        return means[torch.arange(len(means), device=means.device), last]
+        return means[torch.arange(len(means), device=means.device), self._asked(asks) - 1]
 
     def forward(self, images, preference=None): # computes only the branches that are asked
         heads, backbone = self.heads(preference), self.phi.backbone

@@ -27,7 +27,8 @@ class Adapted(NamedTuple):
 
 def adapted_logits(model, features:torch.Tensor, # (N, branches, d)
                    adapted:Adapted)->torch.Tensor: # (N, C)
-    return torch.einsum("nbc,b->nc", branch_logits(features, model.heads(), model.scale), adapted.share) + adapted.offset
+    share, offset = adapted.share.to(features.device), adapted.offset.to(features.device)
+    return torch.einsum("nbc,b->nc", branch_logits(features, model.heads(), model.scale), share) + offset
 
 def _some(images):
     if not len(images): raise ValueError("there are no unlabelled test images to learn from: give some, or take the rows without a test-time step (prior 'none')")
@@ -40,7 +41,7 @@ def expert_views(model, images:torch.Tensor, # (N, channels, H, W), uint8
                 )->torch.Tensor: # (count, N, branches, C), logits
     "Each branch's logits for random views of test images (Zhang et al. 2022, SADE: crop, mirror, colour, grey, blur)."
     from torchvision.transforms import v2
-    colour = v2.Compose([v2.RandomApply([v2.ColorJitter(.4, .4, .4, .1)], .8), v2.RandomGrayscale(.2), v2.RandomApply([v2.GaussianBlur(3, (.1, 2.))], .2)])
+    colour = v2.Compose([v2.RandomApply([v2.ColorJitter(.4, .4, .4, .1)], .8), v2.RandomGrayscale(.2), v2.RandomApply([v2.GaussianBlur(7, (.1, 2.))], .2)])
     device, views = model.log_prior.device, []
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
@@ -107,7 +108,7 @@ def simulated_sets(labels:torch.Tensor, # (N,) of the training images
 def fit_estimator(estimator:ShiftEstimator, logits:torch.Tensor, # (N, C), of the training images
                   labels:torch.Tensor, train_counts, generator:torch.Generator,
                   epochs:int=1000, # LSC's code takes 100, too few for few classes; each costs milliseconds
-                  batch_size:int=1024, tolerance:float=.95, # as in LSC's code
+                  batch_size:int=1024, tolerance:float=.95, # defaults of LSC's function (its command line passes a tolerance of 0.8)
                   step:float=.1,
                  )->None:
     "Choose `k` and train the network on simulated sets by the Kullback-Leibler divergence to their priors."
