@@ -44,7 +44,7 @@ def mixup(images:torch.Tensor, # (N, channels, H, W), uint8
           alpha:float, # of Beta(alpha, alpha); larger blends more
           generator:torch.Generator,
          )->tuple: # images (N, channels, H, W) float in [0, 1], target (N, C) probabilities
-    "Each image blended with another of the batch, `λ ~ Beta(alpha, alpha)` for each image."
+    "Each image blended with another of the batch, `λ ~ Beta(alpha, alpha)` for each image (Zhang et al. 2018; MiSLAS and BalPoE draw one λ for a batch: the same expected loss, with more noise)."
     n, device = len(images), images.device
     # torch.distributions.Dirichlet takes no generator; this is the operation that it calls
     concentration = torch.full((n, 2), float(alpha), device=generator.device)

@@ -231,15 +231,20 @@ def study(configs:list,
 
 # %% ../nbs/13_record.ipynb #1d3d43f4
 def write_index(path="reports")->Path:
-    "`README.md` of a folder of reports: every run with what it cost and where its notebook is."
-    path = project_path(path)
-    lines = ["# Runs", "", "Uniform test set, balanced preference where the method follows one, no prior known; accuracy in percent over the whole test set. One training each; seconds are those of the run itself, a second stage's without its first.", "",
-             "| run | budget | many | medium | few | all | commit | seconds |", "|---|---|---|---|---|---|---|---|"]
+    "`README.md` of a folder of reports: every system with what it reaches, what it cost and where its first run's page is."
+    path, systems = project_path(path), {}
     for file in sorted(path.rglob("record.json")):
         record, rows = read(file.parent), pd.read_parquet(file.parent / "rows.parquet")
         value = rows.query("preference in ('balanced', 'none') and environment == 'uniform' and estimator == 'weighted' and prior == 'none' and metric == 'accuracy'").set_index("group").value
-        shown = " | ".join(f"{value[g]:.1f}" if g in value else "" for g in ("many", "medium", "few", "all"))
-        page = "train.ipynb" if (file.parent / "train.ipynb").exists() else "record.json"
-        lines.append(f"| [{record['run']}]({file.parent.relative_to(path)}/{page}) | {record['budget']} | {shown} | {record['commit']} | {record['seconds']:.0f} |")
+        systems.setdefault(re.sub(r"-s\d+$", "", record["run"]), []).append((file.parent, record, value))
+    lines = ["# Runs", "", "Uniform test set, balanced preference where the method follows one, no prior known; accuracy in percent over the whole test set, mean over the seeds. "
+             "Seconds are those of one run, a second stage's without its first. `compare-*.ipynb` has the intervals.", "",
+             "| system | budget | seeds | many | medium | few | all | commits | seconds |", "|---|---|---|---|---|---|---|---|---|"]
+    for system, runs in systems.items():
+        folders, about, values = zip(*runs)
+        page = "train.ipynb" if (folders[0] / "train.ipynb").exists() else "record.json"
+        shown = " | ".join(f"{sum(v[g] for v in values) / len(values):.1f}" if g in values[0] else "" for g in ("many", "medium", "few", "all"))
+        lines.append(f"| [{system}]({folders[0].relative_to(path)}/{page}) | {about[0]['budget']} | {len(runs)} | {shown} | {', '.join(sorted({r['commit'] for r in about}))} | "
+                     f"{sum(r['seconds'] for r in about) / len(runs):.0f} |")
     atomic_write(path / "README.md", ("\n".join(lines) + "\n").encode())
     return path / "README.md"
