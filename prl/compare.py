@@ -89,7 +89,7 @@ def weights(labels, # (N,) of the test images
             group:str="all", many_above:int=100, few_below:int=20,
            )->np.ndarray: # (N,), sum to 1
     "How much each test image counts, estimator `weighted`: the whole test set, weighted to the environment's class prior, or to the classes of one group alike."
-    labels = torch.as_tensor(np.asarray(labels))
+    labels = torch.tensor(np.asarray(labels))
     weight = image_weights(labels, train_counts, "weighted")[environment]
     if group == "all": return weight.double().numpy()
     groups = group_weights(labels, weight, longtail.shot_groups(train_counts, many_above, few_below))
@@ -195,11 +195,11 @@ def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, train
     for label, by_weight in rows:
         line = {}
         for t in EDGE:
-            if t not in by_weight: line[f"{t:g}"] = ""; continue
+            if t not in by_weight: line[f"tail weight {t:g}"] = ""; continue
             s = by_weight[t]
             mean, low, high = bootstrap(s.matrix("none" if s.method == "specialist" else f"edge {t:g}", "none", "uniform"),
                                         edge_weights(s.correct[0].label.to_numpy(), s.records[0]["train_counts"], t))
-            line[f"{t:g}"] = f"{mean:.1f} ± {(high - low) / 2:.1f}"
+            line[f"tail weight {t:g}"] = f"{mean:.1f} ± {(high - low) / 2:.1f}"
         distinct = {s.setting: s for s in by_weight.values()}.values()
         made[label] = line | {"trainings": len(distinct), "seconds of training": f"{sum(np.mean([r['seconds'] + r.get('first_seconds', 0) for r in s.records]) for s in distinct):.0f}"}
     return pd.DataFrame(made).T.rename_axis("method")
@@ -211,21 +211,21 @@ def plot_frontier(rows:pd.DataFrame, # of `prl.record.collect`
     import matplotlib.pyplot as plt
     part = rows[(rows.metric == "accuracy") & (rows.estimator == "weighted") & (rows.prior == "none") & (rows.environment == "uniform") & rows.group.isin(["many", "few"])]
     part = part.assign(method=part.setting.str.split("-").str[0])
-    fig, axis = plt.subplots(figsize=(7, 5), layout="constrained")
+    fig, axis = plt.subplots(figsize=(8.5, 4.6), layout="constrained")
     lines, colours = part[part.preference == "edge"], ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
     for k, setting in enumerate(dict.fromkeys(lines.setting)):
         at = lines[lines.setting == setting].pivot_table(index="alpha_forward", columns="group", values="value", observed=True).reindex(columns=["many", "few"])
-        axis.plot(at.many, at.few, ("-", "--", ":", "-.")[k % 4], color=colours[k % 8], lw=2, label=title(setting))
+        axis.plot(at.many, at.few, ("-", "--", ":", "-.")[k % 4], color=colours[k % 8], lw=2, marker="s", markersize=4, markevery=[0, -1], label=title(setting))
     points = part[part.preference == "none"].pivot_table(index=["method", "setting"], columns="group", values="value", observed=True).reindex(columns=["many", "few"])
     special = points[points.index.get_level_values("method") == "specialist"]
     if len(special): axis.plot(special.many, special.few, "*", color="black", markersize=12, label="specialists")
-    for (method, setting), at in points.iterrows():
-        if method == "specialist": continue
-        axis.plot(at.many, at.few, "o", color="#555555", markersize=5)
-        axis.annotate(title(setting), (at.many, at.few), xytext=(4, 3), textcoords="offset points", fontsize=7.5, color="#333333")
+    others = points[~points.index.get_level_values("method").isin(["specialist", "lsc"])]  # LSC without its test-time step is what it starts from
+    for letter, ((_, setting), at) in zip("abcdefghijklmnopqrstuvwxyz", others.iterrows()):
+        axis.plot(at.many, at.few, "o", color="#555555", markersize=4, label=f"{letter}  {title(setting)}")
+        axis.annotate(letter, (at.many, at.few), xytext=(-9, -3), textcoords="offset points", fontsize=9)
     axis.set(xlabel="many-shot accuracy, %", ylabel="few-shot accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(.5, -.12))
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
     return fig
 
 # %% ../nbs/14b_compare.ipynb #417b9a4d
