@@ -26,6 +26,7 @@ def control_range(rows:pd.DataFrame, # of one run
 # %% ../nbs/12_control.ipynb #2826d57c
 def monotonicity(rows:pd.DataFrame, # of one run
                 )->float: # in -1..1
-    "Spearman's correlation of the tail weight `1 − α_1` and few-shot accuracy along the head-tail edge."
+    "Spearman's correlation of the tail weight `1 − α_1` and few-shot accuracy along the head-tail edge; 0 where the accuracy never changes."
     along = _accuracy(rows, "edge").query("group == 'few'")
+    if along.value.nunique() == 1: return 0.
     return float((1 - along.alpha_forward).corr(along.value, method="spearman"))
