@@ -30,7 +30,7 @@ TITLES = {  # method -> what the tables call it, in their order
     "prl_no_tchebycheff": "PRL without Tchebycheff", "prl_released": "PRL, released code", "prl_environment": "PRL, environment objective"}
 
 SYSTEMS = [*({"method": m} for m in TITLES if m not in ("dial", "specialist", "prl")), *({"method": m, "classifier": "linear"} for m in ("softmax", "balanced_softmax")), {"method": "dial"}, {"method": "dial", "base": "balanced_softmax"},
-           {"method": "prl"}, {"method": "prl", "branches": 3}, *({"method": "specialist", "tail_weight": t} for t in (0., .25, .5, .75, 1.))]
+           {"method": "prl"}, {"method": "prl", "branches": 3}, *({"method": "specialist", "tail_weight": t} for t in (.25, .5, .75, 1.))]  # at 0 it is softmax
 
 def as_systems(methods)->list: # of dicts of `Config` fields
     "The systems that a list of names, or of dicts with a method's settings, asks for; None is all of the paper's tables."
@@ -189,6 +189,8 @@ def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, train
     "Specialists and every method with a dial: accuracy on the priors of the edge, and what it took to get there."
     dials = [s for s in systems.values() if "tail" in s.preferences]
     own = {s.records[0]["config"]["tail_weight"]: s for s in systems.values() if s.method == "specialist" and re.match(r"specialist(-tail_weight[\d.]+)?(-quick|-published)*$", s.setting)}
+    softmax = [s for s in systems.values() if re.match(r"softmax(-quick|-published)*$", s.setting)]
+    if own and softmax: own[0.] = softmax[0]  # trained for the training prior: the same loss, classifier and start
     order = {m: k for k, m in enumerate(TITLES)}
     rows = [("specialists", own)] * bool(own) + [(title(s.setting), dict.fromkeys(EDGE, s)) for s in sorted(dials, key=lambda s: (order[s.method], s.setting))]
     made = {}
@@ -197,7 +199,7 @@ def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, train
         for t in EDGE:
             if t not in by_weight: line[f"tail weight {t:g}"] = ""; continue
             s = by_weight[t]
-            mean, low, high = bootstrap(s.matrix("none" if s.method == "specialist" else f"edge {t:g}", "none", "uniform"),
+            mean, low, high = bootstrap(s.matrix("none" if label == "specialists" else f"edge {t:g}", "none", "uniform"),
                                         edge_weights(s.correct[0].label.to_numpy(), s.records[0]["train_counts"], t))
             line[f"tail weight {t:g}"] = f"{mean:.1f} ± {(high - low) / 2:.1f}"
         distinct = {s.setting: s for s in by_weight.values()}.values()
