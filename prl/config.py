@@ -163,7 +163,7 @@ def _defaults(given):
     _known("dataset", dataset, RECIPES)
     _known("method", name, METHODS)
     if name == "prl":
-        own = {m.name: m.settings.items() - METHODS["prl"].settings.items() for m in METHODS.values() if m.name.startswith("prl_")}
+        own = {m.name: m.settings.items() - METHODS["prl"].settings.items() for m in METHODS.values() if m.name != "prl" and m.loss is METHODS["prl"].loss}
         name = next((n for n, settings in own.items() if settings and all(given.get(k) == v for k, v in settings)), name)
     method = METHODS[name]
     for k, v in method.settings.items():
