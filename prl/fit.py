@@ -187,7 +187,9 @@ def first_model(config, data)->torch.nn.Module:
     "The model of the first stage, trained now where it is not yet."
     return load(project_path(config.first)) if config.first else fit(first_stage(config), data).model
 
-def start(config, data, device, bf16, begun)->tuple: # model, optimiser (None where the stage takes no steps)
+def start(config, data, device, bf16,
+          begun:bool=False, # whether a checkpoint will bring the weights
+         )->tuple: # model, optimiser (None where the stage takes no steps)
     "A model and its optimiser: fresh, or a second stage on top of the first."
     method = METHODS[config.method]
     model = method.build(config, data.class_names, data.train_counts, *channel_statistics(data.train.images)).to(device)
