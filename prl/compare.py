@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TITLES', 'SYSTEMS', 'SEEDS_FOR_A_CLAIM', 'PROTOCOL', 'as_systems', 'title', 'Answered', 'read_answers', 'weights',
-           'data_table', 'bootstrap', 'difference', 'Entry', 'entries', 'cells', 'table', 'markdown', 'edge_weights',
-           'edge_table', 'plot_frontier', 'read_published', 'beside']
+           'data_table', 'bootstrap', 'difference', 'Entry', 'in_order', 'made_by', 'entries', 'cells', 'table',
+           'markdown', 'edge_weights', 'edge_table', 'plot_frontier', 'read_published', 'beside']
 
 # %% ../nbs/14b_compare.ipynb #44b8c7cb
 import json
@@ -143,17 +143,30 @@ class Entry(NamedTuple):
     preference: str
     prior: str
 
+def in_order(systems)->list:
+    "Systems in the tables' order."
+    order = {m: k for k, m in enumerate(TITLES)}
+    return sorted(systems, key=lambda s: (order[s.method], s.setting))
+
+def made_by(systems:dict)->str:
+    "Hardware, precision and commits of the trainings, to stand beside their figures."
+    records = [r for s in systems.values() for r in s.records]
+    said = lambda key: ", ".join(sorted({r[key] for r in records}))
+    return f"trained on {said('hardware')}, {said('precision')}, code of commits {said('commit')}"
+
 def entries(systems:dict, prior:str="none", preferences=("none", "balanced"))->list:
     "The rows of a table: every system that has such answers, in the tables' order."
-    order = {m: k for k, m in enumerate(TITLES)}
     found = []
-    for s in sorted(systems.values(), key=lambda s: (order[s.method], s.setting)):
+    for s in in_order(systems.values()):
         for p in s.preferences:
             if p in preferences and any(f"{p}/{prior}/" in c for c in s.correct[0]):
                 found.append(Entry(title(s.setting) + (f", {p} preference" if p not in ("none", "balanced") else ""), s, p, prior))
     return found
 
 SEEDS_FOR_A_CLAIM = 5
+
+def _shown(mean, low, high, bold=False): # with spaces that no line breaks at
+    return f"{'**' if bold else ''}{mean:.1f}{'**' if bold else ''}\u00a0±\u00a0{(high - low) / 2:.1f}"
 
 def cells(rows:list, # of `Entry`
           environment:str="uniform", group:str="all", many_above:int=100, few_below:int=20,
@@ -165,7 +178,7 @@ def cells(rows:list, # of `Entry`
     at = lambda r: (r.preference, r.prior, environment)
     closest = sorted((k for k in range(len(rows)) if k != best), key=lambda k: -found[k][0])  # the first that is not beaten decides
     sure = bool(closest) and all(len(r.system.seeds) >= SEEDS_FOR_A_CLAIM for r in rows) and all(difference(rows[best].system, rows[k].system, at(rows[best]), at(rows[k]), w)[1] > 0 for k in closest)
-    return [f"**{m:.1f}** ± {(high - low) / 2:.1f}" if k == best and sure else f"{m:.1f} ± {(high - low) / 2:.1f}" for k, (m, low, high) in enumerate(found)]
+    return [_shown(*f, bold=k == best and sure) for k, f in enumerate(found)]
 
 def table(rows:list, columns:dict, # name -> arguments of `cells`
          )->pd.DataFrame: # text, a row for each entry
@@ -191,17 +204,15 @@ def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, train
     own = {s.records[0]["config"]["tail_weight"]: s for s in systems.values() if s.method == "specialist" and re.match(r"specialist(-tail_weight[\d.]+)?(-quick|-published)*$", s.setting)}
     softmax = [s for s in systems.values() if re.match(r"softmax(-quick|-published)*$", s.setting)]
     if own and softmax: own[0.] = softmax[0]  # trained for the training prior: the same loss, classifier and start
-    order = {m: k for k, m in enumerate(TITLES)}
-    rows = [("specialists", own)] * bool(own) + [(title(s.setting), dict.fromkeys(EDGE, s)) for s in sorted(dials, key=lambda s: (order[s.method], s.setting))]
+    rows = [("specialists", own)] * bool(own) + [(title(s.setting), dict.fromkeys(EDGE, s)) for s in in_order(dials)]
     made = {}
     for label, by_weight in rows:
         line = {}
         for t in EDGE:
             if t not in by_weight: line[f"tail weight {t:g}"] = ""; continue
             s = by_weight[t]
-            mean, low, high = bootstrap(s.matrix("none" if label == "specialists" else f"edge {t:g}", "none", "uniform"),
-                                        edge_weights(s.correct[0].label.to_numpy(), s.records[0]["train_counts"], t))
-            line[f"tail weight {t:g}"] = f"{mean:.1f} ± {(high - low) / 2:.1f}"
+            line[f"tail weight {t:g}"] = _shown(*bootstrap(s.matrix("none" if label == "specialists" else f"edge {t:g}", "none", "uniform"),
+                                                           edge_weights(s.correct[0].label.to_numpy(), s.records[0]["train_counts"], t)))
         distinct = {s.setting: s for s in by_weight.values()}.values()
         made[label] = line | {"trainings": len(distinct), "seconds of training": f"{sum(np.mean([r['seconds'] + r.get('first_seconds', 0) for r in s.records]) for s in distinct):.0f}"}
     return pd.DataFrame(made).T.rename_axis("method")
