@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TITLES', 'SYSTEMS', 'SEEDS_FOR_A_CLAIM', 'as_systems', 'title', 'Answered', 'read_answers', 'weights', 'data_table',
-           'bootstrap', 'difference', 'Entry', 'in_order', 'made_by', 'entries', 'cells', 'table', 'markdown',
-           'edge_weights', 'edge_table', 'plot_frontier']
+           'difference', 'Entry', 'in_order', 'made_by', 'entries', 'cells', 'table', 'markdown', 'edge_weights',
+           'edge_table', 'plot_frontier']
 
 # %% ../nbs/14b_compare.ipynb #44b8c7cb
 import json
@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 
 from . import longtail
 from .config import setting_of
 from .data import nearest
 from .evaluate import EDGE, group_weights, image_weights
+from .interval import bootstrap
 
 # %% ../nbs/14b_compare.ipynb #a0561c28
 TITLES = {  # method -> what the tables call it, in their order
@@ -110,22 +110,6 @@ def data_table(answers:dict, # name -> what `read_answers` gave
     return pd.DataFrame(rows).T
 
 # %% ../nbs/14b_compare.ipynb #367a0d35
-def bootstrap(correct:np.ndarray, # (seeds, N): right or wrong, or a difference of two such
-              weights:np.ndarray, # (N,)
-              resamples:int=999, seed:int=0,
-             )->tuple: # mean, low, high, in percent
-    "Weighted mean and its 95 % percentile interval over seeds and test images together (scipy.stats.bootstrap)."
-    values = correct * weights
-    used = np.flatnonzero(weights)                                     # images that do not count need no drawing
-    values, w = np.ascontiguousarray(values[:, used]), weights[used]
-    def mean(seeds, images):
-        images = np.bincount(images, minlength=len(used))
-        return 100 * np.bincount(seeds, minlength=len(values)) @ (values @ images) / (len(seeds) * (w @ images))
-    index = np.arange(len(values)), np.arange(len(used))
-    if len(values) == 1: found = stats.bootstrap((index[1],), lambda images: mean(index[0], images), vectorized=False, n_resamples=resamples, method="percentile", rng=seed)
-    else: found = stats.bootstrap(index, mean, paired=False, vectorized=False, n_resamples=resamples, method="percentile", rng=seed)
-    return float(mean(*index)), float(found.confidence_interval.low), float(found.confidence_interval.high)
-
 def difference(one:Answered, two:Answered, one_is:tuple, two_is:tuple, weights)->tuple: # (preference, prior, environment) of each -> mean, low, high, in points
     "Paired difference of two systems over the seeds that both have and the same test images."
     a, b = one.matrix(*one_is), two.matrix(*two_is)
