@@ -172,7 +172,7 @@ def table(rows:list, columns:dict, # name -> arguments of `cells`
 def markdown(frame:pd.DataFrame)->str:
     "A table that shows its bold figures."
     head = [frame.index.name or "", *map(str, frame.columns)]
-    lines = [head, ["---"] + ["---:"] * len(frame.columns), *([i, *map(str, r)] for i, r in zip(frame.index, frame.to_numpy()))]
+    lines = [head, ["---"] + ["---" if frame[c].astype(str).str.contains("[a-z]").any() else "---:" for c in frame], *([i, *map(str, r)] for i, r in zip(frame.index, frame.to_numpy()))]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 # %% ../nbs/14b_compare.ipynb #2aa461e9
