@@ -1,0 +1,357 @@
+// The dial: from a preference to accuracies, and how they are drawn.
+// One file for the notebook's widget (what it exports) and for the page (which calls `show`).
+
+// ---------------------------------------------------------------- the cache: a safetensors file, see prl.dial.write_cache
+
+const ARRAYS = { F32: Float32Array, U8: Uint8Array, I16: Int16Array };
+
+function readCache(bytes) { // Uint8Array or DataView -> { about, tensors }
+  const all = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = 8 + new DataView(all.buffer, all.byteOffset).getUint32(0, true);
+  const { __metadata__: metadata, ...entries } = JSON.parse(new TextDecoder().decode(all.subarray(8, start)));
+  const about = JSON.parse(metadata.about);
+  const tensors = Object.fromEntries(Object.entries(entries).map(([name, { dtype, data_offsets: [from, to] }]) => {
+    const values = new ARRAYS[dtype](all.slice(start + from, start + to).buffer), step = about.steps[name];
+    return [name, step ? new Float32Array(values).map((v) => v * step) : values];
+  }));
+  return { about, tensors };
+}
+
+// ---------------------------------------------------------------- from a preference to heads, as prl.hypernet and prl.heads do it
+
+function linear(x, weight, bias) {
+  return bias.map((sum, i) => {
+    for (let j = 0, k = i * x.length; j < x.length; j++) sum += weight[k + j] * x[j];
+    return sum;
+  });
+}
+const silu = (x) => x.map((v) => v / (1 + Math.exp(-v)));
+const relu = (x) => x.map((v) => Math.max(v, 0));
+
+const norm = (x) => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0));
+
+function unitRows(x, dim) { // in place
+  for (let k = 0; k < x.length; k += dim) {
+    const row = x.subarray(k, k + dim), length = norm(row);
+    for (let j = 0; j < dim; j++) row[j] /= length;
+  }
+  return x;
+}
+
+const HEADS = { // class of the head -> (its tensors, α) -> (branches, C, d)
+  HyperHeads(t, alpha, dim) {
+    const weighted = t["head.preference.log_r"].map((v, i) => Math.exp(v) * alpha[i]);
+    const total = weighted.reduce((a, b) => a + b);
+    let x = silu(linear(weighted.map((v) => v / total), t["head.mlp.0.weight"], t["head.mlp.0.bias"]));
+    x = silu(linear(x, t["head.mlp.2.weight"], t["head.mlp.2.bias"]));
+    return unitRows(linear(x, t["head.weights.weight"], t["head.weights.bias"]), dim);
+  },
+  ReleasedHeads(t, alpha, dim) {
+    const ray = t["head.ray"].map((v, i) => v + alpha[i]), low = Math.min(...ray), high = Math.max(...ray);
+    let x = relu(linear(ray.map((v) => (v - low) / (high - low)), t["head.mlp.0.weight"], t["head.mlp.0.bias"]));
+    x = relu(linear(x, t["head.mlp.2.weight"], t["head.mlp.2.bias"]));
+    x = linear(x, t["head.mlp.4.weight"], t["head.mlp.4.bias"]);
+    return unitRows(linear(x, t["head.weights.weight"], t["head.weights.bias"]), dim);
+  },
+  linear(t, alpha) { // heads that are linear in α: FreeHeads, DialHeads
+    const size = t.vertices.length / alpha.length;
+    return t.vertices.slice(0, size).map((_, k) => alpha.reduce((sum, a, i) => sum + a * t.vertices[i * size + k], 0));
+  },
+};
+
+function headRows({ about, tensors }, alpha) { // (C, branches · d): the branches of a class side by side
+  const [branches, classes, dim] = about.shape;
+  const heads = HEADS[about.head](tensors, alpha, dim);
+  if (branches === 1) return heads;
+  const rows = new Float32Array(heads.length);
+  for (let b = 0; b < branches; b++) for (let c = 0; c < classes; c++)
+    rows.set(heads.subarray((b * classes + c) * dim, (b * classes + c + 1) * dim), (c * branches + b) * dim);
+  return rows;
+}
+
+// ---------------------------------------------------------------- from heads to predictions
+
+// The best class of some images, and by how much it leads. Two images and four classes at a time: numbers that are read
+// once serve several products.
+function classify(x, rows, classes, width, images, answer, lead) {
+  const score = new Float64Array(8);
+  for (let i = 0; i < images.length; i += 2) {
+    const pair = [images[i], images[Math.min(i + 1, images.length - 1)]];
+    const a = pair[0] * width, b = pair[1] * width;
+    const best = [-Infinity, -Infinity], second = [-Infinity, -Infinity];
+    for (let c = 0; c < classes; c += 4) {
+      const w0 = c * width, w1 = Math.min(c + 1, classes - 1) * width, w2 = Math.min(c + 2, classes - 1) * width, w3 = Math.min(c + 3, classes - 1) * width;
+      let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
+      for (let d = 0; d < width; d++) {
+        const p = x[a + d], q = x[b + d], u0 = rows[w0 + d], u1 = rows[w1 + d], u2 = rows[w2 + d], u3 = rows[w3 + d];
+        s0 += p * u0; s1 += p * u1; s2 += p * u2; s3 += p * u3;
+        s4 += q * u0; s5 += q * u1; s6 += q * u2; s7 += q * u3;
+      }
+      score[0] = s0; score[1] = s1; score[2] = s2; score[3] = s3; score[4] = s4; score[5] = s5; score[6] = s6; score[7] = s7;
+      for (let k = 0, end = Math.min(4, classes - c); k < end; k++) for (let j = 0; j < 2; j++) {
+        const s = score[4 * j + k];
+        if (s > best[j]) { second[j] = best[j]; best[j] = s; answer[pair[j]] = c + k; }
+        else if (s > second[j]) second[j] = s;
+      }
+    }
+    for (let j = 0; j < 2; j++) lead[pair[j]] = best[j] - second[j];
+  }
+}
+
+// Predictions under one head after another. |Δw_c · x| <= |Δw_c| |x|, so an image keeps its class until the heads have moved
+// by as much as its class led: a small step looks at few images, and all answers stay exact.
+function predictor(features, count, classes) {
+  const width = features.length / count, answer = new Uint16Array(count), lead = new Float32Array(count);
+  const length = new Float32Array(count).map((_, n) => norm(features.subarray(n * width, (n + 1) * width)));
+  let before = null;
+  return (rows) => {
+    if (before) {
+      const change = rows.map((v, k) => v - before[k]);
+      const moved = new Float32Array(classes).map((_, c) => norm(change.subarray(c * width, (c + 1) * width)));
+      const most = Math.max(...moved);
+      for (let n = 0; n < count; n++) lead[n] -= length[n] * (moved[answer[n]] + most);
+    }
+    const unsure = [];
+    for (let n = 0; n < count; n++) if (lead[n] < 1e-5) unsure.push(n);
+    classify(features, rows, classes, width, unsure, answer, lead);
+    before = rows;
+    return answer;
+  };
+}
+
+// ---------------------------------------------------------------- from predictions to accuracies
+
+function measurer(cache) { // -> (α) -> { byClass: share of each class, values: measure -> percent }
+  const { about, tensors: { features, labels, measures } } = cache, classes = about.class_names.length;
+  const predict = predictor(features, labels.length, classes), count = new Float32Array(classes);
+  for (const label of labels) count[label]++;
+  return (alpha) => {
+    const answer = predict(headRows(cache, alpha)), byClass = new Float32Array(classes);
+    for (let n = 0; n < labels.length; n++) if (answer[n] === labels[n]) byClass[labels[n]]++;
+    for (let c = 0; c < classes; c++) byClass[c] /= count[c];
+    const values = Object.fromEntries(about.measures.map((name, m) =>
+      [name, 100 * byClass.reduce((sum, share, c) => sum + measures[m * classes + c] * share, 0)]));
+    return { byClass, values };
+  };
+}
+
+// Conformal sets: where a cache has `about.sets`, { coverage, preferences: P x T, sizes: { group: P numbers } }, the mean size
+// of a group's prediction sets at the nearest of its preferences; null where it has none.
+function setSizes({ sets }, alpha) {
+  if (!sets) return null;
+  const far = sets.preferences.map((p) => p.reduce((sum, v, i) => sum + (v - alpha[i]) ** 2, 0));
+  const nearest = far.indexOf(Math.min(...far));
+  return Object.fromEntries(Object.entries(sets.sizes).map(([group, sizes]) => [group, sizes[nearest]]));
+}
+
+// ---------------------------------------------------------------- preferences
+
+const EXPERTS = ["forward", "uniform", "backward"];
+const LABELS = ["forward (head)", "uniform", "backward (tail)"];
+
+const toOne = (alpha) => { const total = alpha.reduce((a, b) => a + b); return alpha.map((v) => v / total); };
+
+function thousandths(alpha) { // what is shown is what is used: three decimals that sum to 1
+  const whole = toOne(alpha).map((v) => Math.round(1000 * v)), largest = whole.indexOf(Math.max(...whole));
+  whole[largest] += 1000 - whole.reduce((a, b) => a + b);
+  return whole.map((v) => v / 1000);
+}
+
+function linked(alpha, i, value) { // one weight set by hand: the others keep their ratio
+  const others = alpha.reduce((sum, v, j) => (j === i ? sum : sum + v), 0);
+  return alpha.map((v, j) => (j === i ? value : others > 0 ? (v / others) * (1 - value) : (1 - value) / 2));
+}
+
+const same = (a, b) => a.every((v, i) => Math.abs(v - b[i]) < 7e-4); // a third is shown as 0.333 or 0.334
+const nameOf = (names, alpha) => Object.keys(names).find((name) => same(names[name], alpha));
+
+// ---------------------------------------------------------------- the view
+
+const CORNERS = [[170, 30], [30, 272], [310, 272]]; // of the triangle: forward on top, uniform left, backward right
+const toPoint = (alpha) => [0, 1].map((k) => alpha.reduce((sum, a, i) => sum + a * CORNERS[i][k], 0));
+function fromPoint(x, y) { // a point beside the triangle is drawn to its border
+  const [[, top], [left, bottom], [end]] = CORNERS, up = (bottom - y) / (bottom - top), right = (x - left) / (end - left) - up / 2;
+  return toOne([up, 1 - up - right, right].map((v) => Math.max(v, 0)));
+}
+const SHAPES = { head: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0", balanced: "M-5.5-5.5h11v11h-11z", tail: "M0-7l7 12h-14z" }; // as in prl.plot
+const mark = (name) => `<path class="mark" d="${SHAPES[name]}"/>`;
+
+const percent = (value) => `${value.toFixed(1)} %`;
+const signed = (value) => (Math.abs(value) < 0.05 ? "±0.0" : (value > 0 ? "+" : "−") + Math.abs(value).toFixed(1));
+const shortened = (environment) => environment.replace(/^(.)\w+-/, (_, first) => first.toUpperCase()).replace("uniform", "U");
+
+const FRAME = `<div class="panes">
+  <section class="controls">
+    <svg class="triangle" viewBox="0 0 340 310">
+      <defs>${EXPERTS.map((e, i) => `<linearGradient id="prl-${e}" gradientUnits="userSpaceOnUse" x1="${CORNERS[i][0]}" y1="${CORNERS[i][1]}"
+        x2="${[170, 240, 100][i]}" y2="${[272, 151, 151][i]}"><stop class="${e}" offset="0"/><stop class="${e} far" offset="1"/></linearGradient>`).join("")}</defs>
+      ${EXPERTS.map((e) => `<polygon points="${CORNERS.join(" ")}" fill="url(#prl-${e})"/>`).join("")}
+      <polygon class="border" points="${CORNERS.join(" ")}"/>
+      <text x="170" y="17">${LABELS[0]}</text><text x="30" y="297">${LABELS[1]}</text><text x="340" y="297" class="end">${LABELS[2]}</text>
+      <g class="marks"></g>
+      <g class="handle" tabindex="0" role="slider" aria-label="Preference, a point of the triangle: arrow keys move it, Home is head, End is tail"
+        aria-valuemin="0" aria-valuemax="100"><circle r="22" class="halo"/><circle r="10" class="knob"/></g>
+    </svg>
+    <div class="named" role="group" aria-label="Named preferences"></div>
+    <div class="sliders">${EXPERTS.map((e, i) => `<label class="${e}"><span>${LABELS[i]}</span><span class="weight"></span>
+      <input type="range" min="0" max="100" step="1" aria-label="weight of ${LABELS[i]}"></label>`).join("")}</div>
+    <div class="code"><span>for <code>model(images, …)</code></span><code class="copied"></code><button type="button" class="copy">Copy</button></div>
+  </section>
+  <section class="results">
+    <p class="legend"><span class="now"></span>this preference <span class="then"></span>balanced, and points against it</p>
+    <h2>Accuracy by group <small>classes by their number of training images</small></h2>
+    <div class="groups"></div>
+    <p class="sets"></p>
+    <h2>Accuracy by test set <small>%, all classes</small></h2>
+    <div class="tests"></div>
+    <p class="axis"><span>← forward: head-heavy</span><span>uniform</span><span>backward: tail-heavy →</span></p>
+    <div class="changes"><div><h2>Classes that gain most <small>points</small></h2><ol class="gain"></ol></div><div><h2>Classes that lose most <small>points</small></h2><ol class="lose"></ol></div></div>
+  </section></div>
+  <footer></footer><p class="spoken" aria-live="polite"></p>`;
+
+const ROW = `<span class="label"></span><span class="track"><i class="fill"></i><i class="then"></i></span><span class="value"></span><span class="delta"></span>`;
+const CHANGE = `<span class="label"></span><small></small><span class="track"><i class="fill"></i></span><span class="delta"></span>`;
+
+function add(parent, tag, name, html) {
+  const element = parent.appendChild(document.createElement(tag));
+  element.className = name;
+  element.innerHTML = html;
+  return element;
+}
+const put = (element, selector, text) => { element.querySelector(selector).textContent = text; };
+const fill = (element, part, share) => element.querySelector(part).style.setProperty("--share", Math.min(Math.max(share, 0), 1));
+
+// The scale of all bars: what the corners and the named preferences reach, so that it never changes under the hand.
+function scales(measure, names) {
+  const balanced = measure(names.balanced), reached = [[1, 0, 0], [0, 1, 0], [0, 0, 1], names.tail].map(measure);
+  const highest = Math.max(...[balanced, ...reached].flatMap(({ values }) => Object.values(values)));
+  const widest = Math.max(0.01, ...reached.flatMap(({ byClass }) => Array.from(byClass, (v, c) => Math.abs(v - balanced.byClass[c]))));
+  return { balanced, top: Math.min(100, 5 * Math.ceil(highest / 5)), widest };
+}
+
+function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed` is told what a hand does, not what `move` does
+  const cache = readCache(bytes), { about } = cache, { names } = about, measure = measurer(cache);
+  const { balanced, top, widest } = scales(measure, names);
+  const root = add(parent, "div", "prl-dial", FRAME), find = (selector) => root.querySelector(selector);
+  root.dataset.lmSuppressShortcuts = true; // arrow keys are the dial's, not the notebook's
+  root.onkeydown = (event) => event.stopPropagation();
+  const svg = find(".triangle"), handle = find(".handle"), sliders = [...root.querySelectorAll(".sliders label")];
+  let alpha = names.balanced, frame = 0, silence = 0;
+
+  const bars = [...Object.keys(about.groups), "uniform"].map((name) => {
+    const row = add(find(".groups"), "div", `row ${name}`, ROW), group = about.groups[name];
+    put(row, ".label", group ? `${name}-shot` : "all");
+    add(row.querySelector(".label"), "small", "", "").textContent = group ? `${group.images}, ${group.classes} classes` : `${about.class_names.length} classes`;
+    return [row, name];
+  });
+  const columns = about.environments.map((name) => {
+    const column = add(find(".tests"), "div", `column ${name.split("-")[0]}`, ROW);
+    put(column, ".label", shortened(name));
+    return [column, name];
+  });
+  const rows = Math.min(5, about.class_names.length >> 1);
+  const changes = Object.fromEntries(["gain", "lose"].map((kind) => [kind, Array.from({ length: rows }, () => add(find(`.${kind}`), "li", "", CHANGE))]));
+  for (const name of Object.keys(names)) {
+    const [x, y] = toPoint(names[name]);
+    find(".marks").innerHTML += `<g transform="translate(${x} ${y})">${mark(name)}</g>`;
+    add(find(".named"), "button", name, `<svg viewBox="-9 -9 18 18" aria-hidden="true">${mark(name)}</svg>${name}`).onclick = () => turn(names[name]);
+  }
+  for (const [element, name] of [...bars, ...columns]) {
+    element.dataset.measure = name;
+    fill(element, ".then", balanced.values[name] / top);
+  }
+
+  function draw() {
+    frame = 0;
+    const started = performance.now(), name = nameOf(names, alpha), { byClass, values } = measure(alpha);
+    const shares = alpha.map((a) => percent(100 * a)), [x, y] = toPoint(alpha), sizes = setSizes(about, alpha);
+    handle.setAttribute("transform", `translate(${x} ${y})`);
+    handle.setAttribute("aria-valuenow", Math.round(100 * alpha[0]));
+    handle.setAttribute("aria-valuetext", EXPERTS.map((e, i) => `${e} ${shares[i]}`).join(", "));
+    sliders.forEach((label, i) => {
+      const input = label.querySelector("input");
+      input.value = 100 * alpha[i];
+      label.style.setProperty("--share", alpha[i]);
+      input.setAttribute("aria-valuenow", (100 * alpha[i]).toFixed(1));
+      input.setAttribute("aria-valuetext", shares[i]);
+      put(label, ".weight", shares[i]);
+    });
+    for (const button of root.querySelectorAll(".named button")) button.setAttribute("aria-pressed", button.classList.contains(name));
+    put(root, ".copied", `preference=${name ? `"${name}"` : `(${alpha.map((a) => a.toFixed(3)).join(", ")})`}`);
+    for (const [element, key] of [...bars, ...columns]) {
+      fill(element, ".fill", values[key] / top);
+      put(element, ".value", element.classList.contains("column") ? values[key].toFixed(1) : percent(values[key]));
+      put(element, ".delta", signed(values[key] - balanced.values[key]));
+    }
+    if (sizes) put(root, ".sets", `Prediction sets that hold the true class ${100 * about.sets.coverage} % of the time, in classes: `
+      + Object.entries(sizes).map(([group, size]) => `${group} ${size.toFixed(1)}`).join(", "));
+    const change = Array.from(byClass, (share, c) => [share - balanced.byClass[c], c]).sort((a, b) => b[0] - a[0]);
+    for (const [kind, sign, first] of [["gain", 1, change], ["lose", -1, change.toReversed()]]) changes[kind].forEach((row, k) => {
+      const [by, c] = first[k], moved = sign * by > 1e-6;
+      put(row, ".label", moved ? about.class_names[c] : "–");
+      put(row, "small", moved ? `${about.train_counts[c]} images` : "");
+      put(row, ".delta", moved ? signed(100 * by) : "");
+      fill(row, ".fill", moved ? (sign * by) / widest : 0);
+    });
+    root.dataset.milliseconds = (performance.now() - started).toFixed(1);
+    put(root, ".took", `${root.dataset.milliseconds} ms`);
+    clearTimeout(silence); // spoken when the hand rests
+    silence = setTimeout(() => put(root, ".spoken", bars.map(([, key]) => `${key === "uniform" ? "all" : key} ${percent(values[key])}`).join(", ")), 700);
+  }
+  function move(to) {
+    to = thousandths(to);
+    to = names[nameOf(names, to)] ?? to;
+    if (to.every((v, i) => v === alpha[i])) return false;
+    alpha = to;
+    frame ||= requestAnimationFrame(draw); // many events, one drawing for each frame
+    return true;
+  }
+  const turn = (to) => { if (move(to)) changed(alpha); };
+
+  const toEvent = (event) => {
+    const box = svg.getBoundingClientRect(), scale = 340 / box.width;
+    turn(fromPoint((event.clientX - box.left) * scale, (event.clientY - box.top) * scale));
+  };
+  svg.onpointerdown = (event) => {
+    if (event.button) return; // only a finger, a pen or the left button
+    svg.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    handle.focus({ preventScroll: true });
+    toEvent(event);
+  };
+  svg.onpointermove = (event) => { if (svg.hasPointerCapture(event.pointerId)) toEvent(event); };
+  handle.onkeydown = (event) => {
+    const step = event.shiftKey ? 0.1 : 0.02, s = step / 2;
+    const by = { ArrowUp: [step, -s, -s], ArrowDown: [-step, s, s], ArrowLeft: [0, step, -step], ArrowRight: [0, -step, step] }[event.key];
+    const to = by ? alpha.map((a, i) => Math.max(a + by[i], 0)) : { Home: names.head, End: names.tail }[event.key];
+    if (!to) return;
+    event.preventDefault();
+    turn(to);
+  };
+  sliders.forEach((label, i) => {
+    label.querySelector("input").oninput = (event) => turn(linked(alpha, i, event.target.value / 100));
+  });
+  find(".copy").onclick = async () => {
+    getSelection().selectAllChildren(find(".copied"));
+    const copied = await navigator.clipboard?.writeText(find(".copied").textContent).then(() => "Copied", () => null);
+    put(root, ".copy", copied ?? "Selected");
+    setTimeout(() => put(root, ".copy", "Copy"), 1500);
+  };
+
+  const { config } = about;
+  find("footer").innerHTML = `<p class="what"></p><p class="how"></p><p>This step took <span class="took"></span>.</p>`;
+  put(root, ".what", `${about.run}: ${config.method} on ${config.dataset}, ${about.budget}, seed ${config.seed}, commit ${about.commit}, ${about.hardware}.`);
+  put(root, ".how", `Top-1 accuracy on the whole test set (${cache.tensors.labels.length.toLocaleString("en")} images), weighted to each test distribution; no prior known. Groups: every class counts alike.`);
+  draw();
+  return { move };
+}
+
+export default { // the contract of anywidget
+  render({ model, el }) {
+    const dial = show(el, model.get("cache"), (alpha) => { model.set("preference", alpha); model.save_changes(); });
+    const follow = () => dial.move(model.get("preference"));
+    follow();
+    model.on("change:preference", follow);
+    return () => model.off("change:preference", follow);
+  },
+};

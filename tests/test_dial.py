@@ -1,0 +1,244 @@
+"The dial in a real browser: as a page opened from disk, and as the notebook's widget."
+import ast
+import json
+import re
+import shutil
+import sys
+
+import pytest
+import torch
+from conftest import ROOT, run
+from playwright.sync_api import sync_playwright
+from safetensors.torch import save_file
+
+from prl.checkpoint import read_checkpoint
+from prl.config import Config
+from prl.dial import Dial, export_page, read_cache
+from prl.evaluate import group_weights, image_weights, predict
+from prl.longtail import shot_groups
+from prl.record import measure
+
+RUNS = {"digits": "digits-ir50-prl-s0", "cifar100": "cifar100-ir100-prl-epochs24-s0"}  # whose caches are committed
+CORNERS = [(170, 30), (30, 272), (310, 272)]  # of the triangle, in a drawing 340 wide
+
+
+def committed(name): return read_cache(ROOT / "reports/runs" / RUNS[name] / "dial.safetensors")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None: pytest.skip("neither Chromium nor Chrome is installed: the dial was not tried")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    "A function that opens a cache's page; at the end of the test no page may have logged, raised, or asked the network for anything."
+    troubles, pages = [], []
+    def open_page(cache, width=1200):
+        page = browser.new_page(viewport={"width": width, "height": 820})
+        pages.append(page)
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda request: request.url.startswith("file:") or troubles.append(request.url))
+        page.goto(export_page(cache, tmp_path / "dial.html").as_uri())
+        page.wait_for_selector(".prl-dial[data-milliseconds]")
+        return page
+    yield open_page
+    for page in pages: page.close()
+    assert troubles == []
+
+
+def settle(page): page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def place(page, alpha):
+    "Where a preference lies on the screen."
+    box = page.locator(".triangle").bounding_box()
+    return [box[side] + box["width"] / 340 * sum(a * corner[k] for a, corner in zip(alpha, CORNERS)) for k, side in enumerate("xy")]
+
+
+def drag(page, alpha, steps=5):
+    page.mouse.move(*place(page, weights(page)))
+    page.mouse.down()
+    page.mouse.move(*place(page, alpha), steps=steps)
+    page.mouse.up()
+    settle(page)
+
+
+def weights(page):
+    "The preference that the sliders show."
+    return [float(text.removesuffix(" %")) / 100 for text in page.locator(".weight").all_inner_texts()]
+
+
+def copied(page):
+    "The preference as it is copied: what `model(images, preference=...)` takes."
+    return ast.literal_eval(page.locator(".copied").inner_text().removeprefix("preference="))
+
+
+def shown(page):
+    "Accuracy of each group and test set, percent; `all` is the uniform test set in both charts."
+    return {e.get_attribute("data-measure"): float(e.locator(".value").inner_text().removesuffix(" %")) for e in page.locator("[data-measure]").all()}
+
+
+def by_library(cache, preference):
+    "The same from prl.evaluate."
+    config, labels, counts = cache.about["config"], cache.labels, cache.model.train_counts
+    with torch.no_grad(): right = (predict(cache.features, cache.model.heads(preference)[None])[:, 0] == labels).float()
+    columns = image_weights(labels, counts, "weighted")
+    columns |= group_weights(labels, columns["uniform"], shot_groups(counts, config["many_above"], config["few_below"]))
+    return {name: 100 * float(w @ right) for name, w in columns.items()}
+
+
+def agrees(page, cache):
+    "Every number on the page is the library's to 0.1 points."
+    here, there = shown(page), by_library(cache, copied(page))
+    assert here.keys() == there.keys() and len(here) == 14
+    assert all(abs(here[name] - there[name]) < .1 for name in here), (here, there)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_dragging_changes_the_numbers_to_the_librarys(opened, name):
+    cache = committed(name)
+    page = opened(cache)
+    before = shown(page)
+    assert copied(page) == "balanced"
+    agrees(page, cache)
+    for alpha in ((.1, .2, .7), (.7, .2, .1), (0, .9, .1), (.4, .3, .3)):
+        drag(page, alpha)
+        assert copied(page) == pytest.approx(alpha, abs=.01) and sum(copied(page)) == pytest.approx(1)
+        assert weights(page) == pytest.approx(copied(page), abs=1e-3)
+        agrees(page, cache)
+        assert float(page.locator(".took").inner_text().removesuffix(" ms")) >= 0
+    assert shown(page) != before
+    gained = page.locator(".gain li .delta").first.inner_text()
+    assert re.fullmatch(r"\+\d+\.\d", gained)
+
+
+def test_outside_the_triangle_is_its_border(opened):
+    page = opened(committed("digits"))
+    drag(page, (-.3, .4, .9))
+    assert copied(page)[0] == 0 and copied(page)[2] > copied(page)[1] > 0
+
+
+def test_named_preferences(opened):
+    cache = committed("digits")
+    page = opened(cache)
+    for name in ("head", "tail", "balanced"):
+        page.get_by_role("button", name=name).click()
+        settle(page)
+        assert copied(page) == name and page.get_by_role("button", name=name).get_attribute("aria-pressed") == "true"
+        agrees(page, cache)
+    page.get_by_role("button", name="Copy").click()
+    page.wait_for_function("document.querySelector('.copy').textContent != 'Copy'")
+    assert page.evaluate("getSelection().toString()") == 'preference="balanced"'
+
+
+def test_keyboard(opened):
+    cache = committed("digits")
+    page = opened(cache)
+    handle = page.get_by_role("slider", name="Preference")
+    handle.focus()
+    for key, expected in (("End", "tail"), ("Home", "head"), ("ArrowDown", (.98, .01, .01)), ("Shift+ArrowDown", (.88, .06, .06)), ("ArrowRight", (.88, .04, .08)), ("ArrowLeft", (.88, .06, .06))):
+        page.keyboard.press(key)
+        settle(page)
+        assert copied(page) == (expected if isinstance(expected, str) else pytest.approx(expected)), key
+    assert handle.get_attribute("aria-valuenow") == "88" and handle.get_attribute("aria-valuetext") == "forward 88.0 %, uniform 6.0 %, backward 6.0 %"
+    agrees(page, cache)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "head", "the named preferences follow"
+
+
+def test_sliders_are_linked(opened):
+    cache = committed("digits")
+    page = opened(cache)
+    head, uniform, tail = page.locator("input").all()
+    head.focus()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert copied(page) == pytest.approx((.34, .33, .33))
+    uniform.fill("50")
+    settle(page)
+    assert copied(page) == pytest.approx((.254, .5, .246), abs=.0011), "the others keep their ratio"
+    uniform.fill("100")
+    tail.fill("40")
+    settle(page)
+    assert copied(page) == pytest.approx((0, .6, .4)) and sum(weights(page)) == pytest.approx(1)
+    assert [s.get_attribute("aria-valuetext") for s in (head, uniform, tail)] == ["0.0 %", "60.0 %", "40.0 %"]
+    agrees(page, cache)
+
+
+def test_says_what_made_it(opened):
+    cache = committed("cifar100")
+    footer = opened(cache).locator("footer").inner_text()
+    for said in ("cifar100", "24 epochs", "seed 0", cache.about["commit"], cache.about["hardware"], "whole test set (10,000 images)", "weighted"): assert said in footer
+
+
+def test_a_narrow_screen_shows_everything(opened):
+    page = opened(committed("cifar100"), width=400)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    drag(page, (.2, .2, .6))
+    assert copied(page) == pytest.approx((.2, .2, .6), abs=.01)
+
+
+def test_prediction_sets_are_shown_where_a_cache_has_them(opened, tmp_path):
+    cache = committed("digits")
+    sets = {"coverage": .9, "preferences": [[1, 0, 0], [0, .5, .5]], "sizes": {"many": [1.0, 2.5], "few": [3.0, 1.5]}}
+    save_file(read_checkpoint(cache.path)[1], tmp_path / "sets.safetensors", {"about": json.dumps(cache.about | {"sets": sets})})
+    page = opened(cache._replace(path=tmp_path / "sets.safetensors"))
+    page.get_by_role("button", name="tail").click()
+    settle(page)
+    assert "90 % of the time, in classes: many 2.5, few 1.5" in page.locator(".sets").inner_text()
+
+
+@pytest.mark.parametrize("settings", [{"branches": 3}, {"method": "prl_no_hypernet"}, {"method": "prl_released"}, {"method": "dial"}, {"regimes": "vertex"}],
+                         ids=["three branches", "free heads", "released", "post-hoc dial", "vertex"])
+def test_other_heads(opened, settings, tmp_path):
+    cache = read_cache(measure(Config(runs=str(tmp_path), epochs=2, simplex_steps=1, **settings)).parent)
+    page = opened(cache)
+    for alpha in ((.1, .3, .6), (.8, .1, .1)):
+        drag(page, alpha)
+        agrees(page, cache)
+
+
+WIDGET = """async ([source, cache, preference]) => {  // a page in the place of Jupyter
+    const { default: widget } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+    const state = { cache: new DataView(Uint8Array.from(cache).buffer), preference }, listeners = {};
+    window.saved = [];
+    window.model = { get: (key) => state[key], set: (key, value) => { state[key] = value; }, save_changes: () => saved.push(state.preference),
+                     on: (event, f) => { listeners[event] = f; }, off: (event) => { delete listeners[event]; } };
+    window.fromPython = (value) => { state.preference = value; listeners["change:preference"]?.(); };
+    window.cleanUp = widget.render({ model, el: document.body.appendChild(document.createElement("div")) });
+}"""
+
+
+def test_explore_names_a_wrong_parameter(tmp_path):
+    done = run(sys.executable, "-m", "papermill", "nbs/explore.ipynb", tmp_path / "out.ipynb", "-p", "rum", "reports/runs/digits-ir50-prl-s0")
+    assert done.returncode != 0 and "did you mean 'run'" in done.stderr
+
+
+def test_widget(browser):
+    cache = committed("digits")
+    dial, page, troubles = Dial(cache), browser.new_page(), []
+    page.on("console", lambda message: troubles.append(message.text))
+    dial.preference = "tail"
+    page.add_style_tag(content=dial._css)
+    page.evaluate(WIDGET, [dial._esm, list(dial.cache), dial.preference])
+    settle(page)
+    assert copied(page) == "tail", "it starts where Python is"
+    drag(page, (.3, .1, .6))
+    dial.preference = page.evaluate("saved.at(-1)")  # Python is told, and keeps what it was told
+    assert dial.preference == pytest.approx(copied(page)) == page.evaluate("saved.at(-1)")
+    count = page.evaluate("saved.length")
+    page.evaluate("fromPython([1, 0, 0])")
+    settle(page)
+    assert copied(page) == "head" and page.evaluate("saved.length") == count, "what comes from Python is not sent back"
+    agrees(page, cache)
+    page.evaluate("cleanUp(); fromPython([0, 0.5, 0.5])")
+    settle(page)
+    assert copied(page) == "head" and troubles == []
+    page.close()
