@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['EDGE', 'test_features', 'predict', 'test_priors', 'image_weights', 'group_weights', 'calibration_error', 'adapt',
-           'Answers', 'log_target', 'asked_for', 'answers', 'correct_table', 'grid_rows', 'answer_rows', 'found_rows',
-           'evaluate']
+           'Answers', 'log_target', 'asked_for', 'answers', 'correct_table', 'Tried', 'try_all', 'grid_rows',
+           'answer_rows', 'found_rows', 'evaluate']
 
 # %% ../nbs/10_evaluate.ipynb #ac3486b9
 import contextlib
@@ -175,23 +175,32 @@ def correct_table(model, test, features, adapted:dict={}, ratios=RATIOS)->pd.Dat
                          for a in answers(model, features, priors, adapted)})
 
 # %% ../nbs/10_evaluate.ipynb #278f3402
+class Tried(NamedTuple):
+    "What each setting of a dial gets right, without prior."
+    name: list  # P times "grid" (over the simplex) or "edge" (from head to tail)
+    alphas: torch.Tensor  # (P, T)
+    correct: torch.Tensor  # (P, N), bool
+
 @torch.no_grad()
-def grid_rows(model, features, labels, steps:int, groups, ratios=RATIOS)->list:
-    "Accuracy of every preference of the simplex grid and of the head-tail edge, without prior."
+def try_all(model, features, labels, # (N,)
+            steps:int=20, # intervals along an edge of the simplex; 20 gives 231 preferences
+           )->Tried:
+    "Every preference of the simplex grid and of the head-tail edge, on the whole test set."
     points = {"grid": grid(steps), "edge": edge(steps, model.regimes)}
-    alphas = torch.cat(list(points.values()))
-    names = [label for label, p in points.items() for _ in p]
-    device = model.log_prior.device
+    alphas, device = torch.cat(list(points.values())), model.log_prior.device
     heads = torch.cat([model.head(a.to(device)).cpu() for a in alphas.split(64)])
-    correct = (predict(features, heads) == labels[:, None]).float()                                  # (N, P)
+    return Tried([label for label, p in points.items() for _ in p], alphas, (predict(features, heads) == labels[:, None]).T.contiguous())
+
+def grid_rows(model, tried:Tried, labels, groups, ratios=RATIOS)->list:
+    "Accuracy of every setting on every test environment, and by group on the uniform one."
     columns = {}
     for estimator in ("sampled", "weighted"):
         weights = image_weights(labels, model.train_counts, estimator, ratios)
         columns |= {(e, estimator, "all"): w for e, w in weights.items()}
         columns |= {("uniform", estimator, g): w for g, w in group_weights(labels, weights["uniform"], groups).items()}
-    accuracy = torch.stack(list(columns.values())) @ correct                                         # (columns, P)
-    return [_row(names[p], alphas[p], e, estimator, "none", g, "accuracy", 100 * accuracy[k, p])
-            for k, (e, estimator, g) in enumerate(columns) for p in range(len(alphas))]
+    accuracy = torch.stack(list(columns.values())) @ tried.correct.T.float()                         # (columns, P)
+    return [_row(tried.name[p], alpha, e, estimator, "none", g, "accuracy", 100 * accuracy[k, p])
+            for k, (e, estimator, g) in enumerate(columns) for p, alpha in enumerate(tried.alphas)]
 
 # %% ../nbs/10_evaluate.ipynb #278f3403
 def answer_rows(model, features, labels, groups, adapted:dict={}, ratios=RATIOS)->list:
@@ -229,6 +238,7 @@ def evaluate(model, # a `Model`
              simplex_steps:int=20, # intervals along an edge of the grid
              ratios=RATIOS, # of the shifted test sets
              adapted:dict={}, # from `adapt`, of a method with a test-time step
+             tried:Tried=None, # from `try_all`; None computes it
             )->pd.DataFrame: # values in percent
     "All rows of a model: named preferences in full, the grid and the head-tail edge by accuracy; of a fixed classifier its one answer."
     if len(features) != len(test.labels): raise ValueError(f"{len(features)} features for {len(test.labels)} test images: they belong to another test set")
@@ -236,6 +246,6 @@ def evaluate(model, # a `Model`
     groups = shot_groups(model.train_counts, many_above, few_below)
     labels = test.labels.cpu()
     rows = answer_rows(model, features, labels, groups, adapted, ratios)
-    if model.controllable: rows += grid_rows(model, features, labels, simplex_steps, groups, ratios)
+    if model.controllable: rows += grid_rows(model, tried or try_all(model, features, labels, simplex_steps), labels, groups, ratios)
     table = pd.DataFrame(rows)
     return table.astype({c: "category" for c in ("preference", "environment", "estimator", "prior", "group", "metric")})

@@ -16,7 +16,7 @@ from prl.config import Config
 from prl.dial import Dial, export_page, read_cache
 from prl.evaluate import group_weights, image_weights, predict
 from prl.longtail import shot_groups
-from prl.record import measure
+from prl.study import measure
 
 RUNS = {"digits": "digits-ir50-prl-s0", "cifar100": "cifar100-ir100-prl-epochs24-s0"}  # whose caches are committed
 CORNERS = [(170, 30), (30, 272), (310, 272)]  # of the triangle, in a drawing 340 wide
