@@ -73,11 +73,13 @@ What words leave is balanced. Case, punctuation, "and", "the" and "classes" do n
 def _tokens(text): # in lower case -> points by name, amounts as numbers
     words = re.findall(r"(?:(?<!\w)-)?(?:\d+\.?\d*|\.\d+)|[^\W\d_]+", text)
     words = [w for w in words if w not in ("and", "the", "classes", "percent")]
-    if words[:2] == ["halfway", "between"]: words = [w for point in words[2:] for w in ("half", point)]
+    if "halfway" in words or "between" in words:
+        if words[:2] != ["halfway", "between"] or len(words) != 4: raise ValueError("'halfway between' comes first, then two points")
+        words = ["half", words[2], "half", words[3]]
     for word in words:
         if re.search(r"\d", word): yield float(word)
         elif word in WORDS: yield WORDS[word]
-        else: raise ValueError(f"{word!r} is not in the grammar{nearest(word, [*WORDS, 'halfway', 'between'])}")
+        else: raise ValueError(f"{word!r} is not in the grammar{nearest(word, [*WORDS, 'halfway'])}")
 
 # %% ../nbs/03_preference.ipynb #9018e20b
 def _shares(text): # in lower case -> point: share, which sum to 1
