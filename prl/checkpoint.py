@@ -101,7 +101,7 @@ def resume(folder, model, optimizer, steps:int)->Progress: # steps of the whole 
     return progress
 
 # %% ../nbs/08c_checkpoint.ipynb #cfbc4c38
-def load(run, # a run's folder
+def load(run, # a run's folder, or one that `prl.save_pretrained` left
          device:str="cpu",
         )->torch.nn.Module: # in eval mode, with .class_names and .train_counts
     "The trained model of a run."
@@ -109,6 +109,7 @@ def load(run, # a run's folder
     if not path.exists():
         raise FileNotFoundError(f"no {path}: weights stay on the machine that trained them. Train the run again, or give the folder that holds its model.safetensors")
     about, weights = read_checkpoint(path)
+    if (described := path.with_name("config.json")).exists(): about |= read_json(described)
     if about.get("format") != "prl-1": raise ValueError(f"{path} was not written by prl: its format is {about.get('format')!r}, expected 'prl-1'")
     config = Config(**about["config"])
     plain = [0.] * about["channels"], [1.] * about["channels"]  # the weights bring the real mean and deviation

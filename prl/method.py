@@ -145,8 +145,10 @@ class Method:
             name = class_names[train_counts.index(min(train_counts))]
             raise ValueError(f"method {self.name!r} needs the training prior of every class, but class {name!r} has no training image: "
                              "add one, or leave the class out")
-        if self.kind: return self.kind(config, class_names, train_counts, mean, std)
-        return build_model(config, class_names, train_counts, mean, std, self.head)
+        data = class_names, train_counts, mean, std
+        model = self.kind(config, *data) if self.kind else build_model(config, *data, self.head)
+        model.config = config  # what it takes to build it again
+        return model
 
     def second(self, config)->bool: # whether this run is a second stage
         return bool(self.first) and config.stage != 1

@@ -101,7 +101,7 @@ class Specialist(nn.Module):
         self.phi, self.scale = copy.deepcopy(model.phi), model.scale
         self.class_names = model.class_names
         with torch.no_grad(): self.weight = nn.Parameter(model.heads(preference).clone())
-        if self.weight.dim() != 3: raise ValueError("a specialist has one preference, got one for each image")
+        if self.weight.dim() != 3: raise ValueError("a specialist has one preference, got one for each image: give the images to the model with theirs, or make a specialist for each preference")
         self.train(model.training)
 
     def forward(self, images): return classify(self.phi(images), self.weight, self.scale)

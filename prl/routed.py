@@ -45,7 +45,7 @@ class Routed(Model):
         return means, torch.stack([self.router(i, features[:, i], means[:, i]) for i in range(each.shape[1] - 1)], 1)
 
     @staticmethod
-    def _asked(asks): return 1 + (asks > 0).long().cumprod(1).sum(1)
+    def _asked(asks): return 1 + ((~(asks > 0)).cumsum(1) == 0).sum(1)  # ONNX has no cumprod
 
     def experts(self, features): # (N, branches, d) -> (N,) how many experts each image gets
         return self._asked(self.questions(features)[1])
@@ -53,7 +53,7 @@ class Routed(Model):
     def logits(self, features, preference=None):
         self.heads(preference)  # refuses one
         means, asks = self.questions(features)
-        return means[torch.arange(len(means), device=means.device), self._asked(asks) - 1]
+        return means[torch.arange(means.shape[0], device=means.device), self._asked(asks) - 1]  # len() would fix the batch of an export
 
     def forward(self, images, preference=None): # computes only the branches that are asked
         heads, backbone = self.heads(preference), self.phi.backbone
