@@ -16,11 +16,12 @@ from torch import nn
 
 import prl
 from .checkpoint import atomic_write, load, read_json
-from .compare import bootstrap, markdown, weights
+from .compare import markdown, weights
 from .config import Config, identity
 from .control import control_range, monotonicity
 from .export import check_finite, need, writable
 from .fit import Run
+from .interval import bootstrap
 from .longtail import shot_groups
 from .method import METHODS
 from .model import Model, Specialist

@@ -198,7 +198,7 @@ def test_prediction_sets_are_shown_where_a_cache_has_them(opened, tmp_path):
 @pytest.mark.parametrize("settings", [{"branches": 3}, {"method": "prl_no_hypernet"}, {"method": "prl_released"}, {"method": "dial"}, {"regimes": "vertex"}],
                          ids=["three branches", "free heads", "released", "post-hoc dial", "vertex"])
 def test_other_heads(opened, settings, tmp_path):
-    cache = read_cache(measure(Config(runs=str(tmp_path), epochs=2, simplex_steps=1, **settings)).parent)
+    cache = read_cache(measure(Config(runs=str(tmp_path), epochs=2, simplex_steps=1, **settings)))
     page = opened(cache)
     for alpha in ((.1, .3, .6), (.8, .1, .1)):
         drag(page, alpha)
