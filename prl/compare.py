@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TITLES', 'SYSTEMS', 'SEEDS_FOR_A_CLAIM', 'as_systems', 'title', 'Answered', 'read_answers', 'weights', 'data_table',
            'difference', 'Entry', 'in_order', 'made_by', 'entries', 'cells', 'table', 'markdown', 'edge_weights',
-           'edge_table', 'plot_frontier']
+           'edge_table']
 
 # %% ../nbs/14b_compare.ipynb #44b8c7cb
 import json
@@ -200,27 +200,3 @@ def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, train
         distinct = {s.setting: s for s in by_weight.values()}.values()
         made[label] = line | {"trainings": len(distinct), "seconds of training": f"{sum(np.mean([r['seconds'] + r.get('first_seconds', 0) for r in s.records]) for s in distinct):.0f}"}
     return pd.DataFrame(made).T.rename_axis("method")
-
-# %% ../nbs/14b_compare.ipynb #5f8ef4ca
-def plot_frontier(rows:pd.DataFrame, # of `prl.record.collect`
-                 ):
-    "Many- against few-shot accuracy on the uniform test set: methods with a dial as lines, the others as points; means over seeds."
-    import matplotlib.pyplot as plt
-    part = rows[(rows.metric == "accuracy") & (rows.estimator == "weighted") & (rows.prior == "none") & (rows.environment == "uniform") & rows.group.isin(["many", "few"])]
-    part = part.assign(method=part.setting.str.split("-").str[0])
-    fig, axis = plt.subplots(figsize=(8.5, 4.6), layout="constrained")
-    lines, colours = part[part.preference == "edge"], ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-    for k, setting in enumerate(dict.fromkeys(lines.setting)):
-        at = lines[lines.setting == setting].pivot_table(index="alpha_forward", columns="group", values="value", observed=True).reindex(columns=["many", "few"])
-        axis.plot(at.many, at.few, ("-", "--", ":", "-.")[k % 4], color=colours[k % 8], lw=2, marker="s", markersize=4, markevery=[0, -1], label=title(setting))
-    points = part[part.preference == "none"].pivot_table(index=["method", "setting"], columns="group", values="value", observed=True).reindex(columns=["many", "few"])
-    special = points[points.index.get_level_values("method") == "specialist"]
-    if len(special): axis.plot(special.many, special.few, "*", color="black", markersize=12, label="specialists")
-    others = points[~points.index.get_level_values("method").isin(["specialist", "lsc"])]  # LSC without its test-time step is what it starts from
-    for letter, ((_, setting), at) in zip("abcdefghijklmnopqrstuvwxyz", others.iterrows()):
-        axis.plot(at.many, at.few, "o", color="#555555", markersize=4, label=f"{letter}  {title(setting)}")
-        axis.annotate(letter, (at.many, at.few), xytext=(-9, -3), textcoords="offset points", fontsize=9)
-    axis.set(xlabel="many-shot accuracy, %", ylabel="few-shot accuracy, %")
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
-    return fig

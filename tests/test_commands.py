@@ -226,6 +226,7 @@ def test_readme_shell_commands(trained_newcomer):
         if command in ("make train", "make test") or "pip install" in command or "venv" in command: continue  # run above; runs this; made the environment
         if "nbs/train.ipynb" in command and "help" not in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1"  # the command as printed, but short
         if "nbs/compare.ipynb" in command: command += ' -p sizes False -y "{methods: [softmax, {method: dial}]}"'
+        if "nbs/control.ipynb" in command: command += ' -p resamples 19 -y "{methods: [softmax, {method: dial}]}"'
         if "nbs/report.ipynb" in command: command += " -p dataset cifar100"
         if "nbs/ablation.ipynb" in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1 -p seeds 1"
         shell(command, trained_newcomer)
