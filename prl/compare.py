@@ -48,6 +48,7 @@ def title(setting:str)->str: # as in `prl.record.collect`, "prl-branches3-quick"
     if method == "specialist" and not any(r.startswith("tail_weight") for r in rest): rest = ["tail_weight0", *rest]
     if method in ("dial", "lsc") and not any(r.startswith("base") for r in rest): rest = ["basesoftmax" if method == "dial" else "basebalanced_softmax", *rest]
     rest = [r.replace("base", "on ", 1).replace("balanced_softmax", "balanced softmax").replace("branches3", "3 branches").replace("tail_weight", "tail weight ").replace("stage1", "first stage").replace("classifier", "")
+            .replace("tau", "τ = ").replace("regimesvertex", "a corner for each expert").replace("scalarizemean", "mean")
             for r in rest if r not in ("quick", "published")]
     return TITLES[method] + (f" ({', '.join(rest)})" if rest else "")
 

@@ -115,7 +115,7 @@ def plot_frontier(dials:dict, # from `read_dials`
     for k, dial in enumerate(dials.values()):
         w = np.stack([weights(dial.labels, dial.train_counts, "uniform", g, many_above, few_below) for g in ("many", "few")])
         many, few = 100 * np.mean([e @ w.T for e in dial.edge], 0).T
-        axis.plot(many, few, ("-", "--", ":", "-.")[k % 4], color=colours[k % 8], lw=2, label=title(dial.setting))
+        axis.plot(many, few, ("-", "--", ":", "-.")[(k + k // 8) % 4], color=colours[k % 8], lw=2, label=title(dial.setting))
         for p in np.linspace(0, len(many) - 1, 5).round().astype(int):
             (x, x0, x1), (y, y0, y1) = at(np.stack([e[p] for e in dial.edge]), dial.labels, dial.train_counts)
             axis.errorbar(x, y, [[y - y0], [y1 - y]], [[x - x0], [x1 - x]], color=colours[k % 8], lw=.8, alpha=.6)
