@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TITLES', 'SYSTEMS', 'SEEDS_FOR_A_CLAIM', 'as_systems', 'title', 'Answered', 'read_answers', 'weights', 'data_table',
            'difference', 'Entry', 'in_order', 'made_by', 'entries', 'cells', 'table', 'markdown', 'edge_weights',
-           'edge_table']
+           'by_tail_weight', 'edge_table']
 
 # %% ../nbs/14b_compare.ipynb #44b8c7cb
 import json
@@ -183,12 +183,16 @@ def edge_weights(labels, train_counts, tail_weight:float)->np.ndarray: # (N,), s
     wanted = pi ** (1 - tail_weight) * longtail.reverse(pi) ** (tail_weight / 2)
     return (wanted / wanted.sum() / np.bincount(labels, minlength=len(pi)))[labels]
 
-def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, trainings, seconds
-    "Specialists and every method with a dial: accuracy on the priors of the edge, and what it took to get there."
-    dials = [s for s in systems.values() if "tail" in s.preferences]
+def by_tail_weight(systems:dict)->dict: # tail weight -> Answered; empty without specialists
+    "Classifiers trained for one prior each: the specialists, and softmax for the training prior."
     own = {s.records[0]["config"]["tail_weight"]: s for s in systems.values() if s.method == "specialist" and re.match(r"specialist(-tail_weight[\d.]+)?(-quick|-published)*$", s.setting)}
     softmax = [s for s in systems.values() if re.match(r"softmax(-quick|-published)*$", s.setting)]
-    if own and softmax: own[0.] = softmax[0]  # trained for the training prior: the same loss, classifier and start
+    if own and softmax: own[0.] = softmax[0]  # the same loss, classifier and start
+    return own
+
+def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, trainings, seconds
+    "Specialists and every method with a dial: accuracy on the priors of the edge, and what it took to get there."
+    dials, own = [s for s in systems.values() if "tail" in s.preferences], by_tail_weight(systems)
     rows = [("specialists", own)] * bool(own) + [(title(s.setting), dict.fromkeys(EDGE, s)) for s in in_order(dials)]
     made = {}
     for label, by_weight in rows:

@@ -18,7 +18,7 @@ from .data import nearest
 from .evaluate import predict
 from .interval import bootstrap
 from .longtail import shot_groups
-from .preference import grid, named
+from .preference import grid
 
 # %% ../nbs/12_control.ipynb #b19fbf72
 def _accuracy(rows, preference):

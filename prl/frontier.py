@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .compare import Answered, in_order, read_answers, title, weights
+from .compare import by_tail_weight, in_order, read_answers, title, weights
 from .control import control_range, coverage, hypervolume, monotonicity
 from .interval import bootstrap, interval
 from .record import read_tried
@@ -32,7 +32,7 @@ class Dial(NamedTuple):
     train_counts: list
 
 def read_dials(path, names)->dict: # setting -> Dial, in the tables' order
-    "The dials among the named runs under a folder; specialists together are one, where all of them have the same seeds."
+    "The dials among the named runs under a folder."
     path, answers = Path(path), read_answers(path, names)
     dials = {}
     for s in in_order(answers.values()):
@@ -44,10 +44,9 @@ def read_dials(path, names)->dict: # setting -> Dial, in the tables' order
     return dials
 
 def specialists(answers:dict)->Dial: # from `read_answers`; None where there are none
-    "Separately trained classifiers as the settings of one dial: softmax, and the specialists with a tail weight."
-    own = sorted((s for s in answers.values() if s.method == "specialist"), key=lambda s: s.records[0]["config"]["tail_weight"])
-    own = [s for s in answers.values() if s.setting.split("-")[0] == "softmax" and not {"classifierlinear", "branches3"} & set(s.setting.split("-"))][:1] + own
-    seeds = [k for k in own[0].seeds if all(k in s.seeds for s in own)] if len(own) > 1 else []
+    "Separately trained classifiers as the settings of one dial, over the seeds that all of them have."
+    own = [s for _, s in sorted(by_tail_weight(answers).items())]
+    seeds = [k for k in own[0].seeds if all(k in s.seeds for s in own)] if own else []
     if not seeds: return None
     correct = [np.stack([s.matrix("none", "none", "uniform")[s.seeds.index(k)] for s in own]) for k in seeds]
     return Dial("specialists", seeds, None, correct, correct, own[0].correct[0].label.to_numpy(), own[0].records[0]["train_counts"])
@@ -119,13 +118,16 @@ def plot_frontier(dials:dict, # from `read_dials`
         for p in np.linspace(0, len(many) - 1, 5).round().astype(int):
             (x, x0, x1), (y, y0, y1) = at(np.stack([e[p] for e in dial.edge]), dial.labels, dial.train_counts)
             axis.errorbar(x, y, [[y - y0], [y1 - y]], [[x - x0], [x1 - x]], color=colours[k % 8], lw=.8, alpha=.6)
-    def point(s): return tuple(m for m, _, _ in at(s.matrix("none", "none", "uniform"), s.correct[0].label.to_numpy(), s.records[0]["train_counts"]))
+    def point(s): # its mean alone needs no bootstrap
+        correct, label, counts = s.matrix("none", "none", "uniform").mean(0), s.correct[0].label.to_numpy(), s.records[0]["train_counts"]
+        return tuple(100 * correct @ weights(label, counts, "uniform", g, many_above, few_below) for g in ("many", "few"))
     alone = [s for s in answers.values() if s.method == "specialist"]
     if alone: axis.plot(*zip(*map(point, alone)), "*", color="black", markersize=12, ls="", label="specialists")
     others = [s for s in in_order(answers.values()) if "none" in s.preferences and s.method not in ("specialist", "lsc")]  # LSC without its test-time step is what it starts from
     for letter, s in zip("abcdefghijklmnopqrstuvwxyz", others):
-        axis.plot(*point(s), "o", color="#555555", markersize=4, label=f"{letter}  {title(s.setting)}")
-        axis.annotate(letter, point(s), xytext=(-9, -3), textcoords="offset points", fontsize=9)
+        x, y = point(s)
+        axis.plot(x, y, "o", color="#555555", markersize=4, label=f"{letter}  {title(s.setting)}")
+        axis.annotate(letter, (x, y), xytext=(-9, -3), textcoords="offset points", fontsize=9)
     axis.set(xlabel="many-shot accuracy, %", ylabel="few-shot accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
