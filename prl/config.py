@@ -57,7 +57,8 @@ PUBLISHED = {  # method -> fields on CIFAR, where they differ from the shared on
     "ride": _SHARP | dict(learning_rate=.1),  # RIDE, config_imbalance_cifar100_ride.json; its router saw 512 images a step, here `batch_size`
     "balpoe": dict(learning_rate=.1),  # BalPoE, config_cifar10_ir100_bs-experts.json
 }
-_READ_BY = {"tail_weight": ("specialist",), "base": ("lsc", "dial"), "margin": ("ldam_drw", "ride"), "diversity": ("ride",), "lade_weight": ("lade",)}
+_READ_BY = {"tail_weight": ("specialist",), "base": ("lsc", "dial"), "margin": ("ldam_drw", "ride"), "diversity": ("ride",), "lade_weight": ("lade",),
+            "branch_loss": ("softmax", "balanced_softmax", "dial", "prl", "prl_no_tchebycheff", "prl_environment"), "spread": ("prl", "prl_no_tchebycheff", "prl_environment")}
 BUDGETS = {"paper": 1., "quick": .1}  # share of the published epochs, for every method
 
 # %% ../nbs/08b_config.ipynb #cc2817ae
@@ -106,6 +107,8 @@ class Config(BaseModel):
     # model
     backbone: Literal["resnet32", "cnn", "resnet50", "resnext50"]  # cnn: for images of about 8x8 pixels; the last two for photographs
     branches: Literal[1, 3] = 1  # how often the last stages exist
+    branch_loss: Literal["mean", "each"] = "mean"  # of softmax, balanced_softmax and PRL: trained is the branches' mean, or each branch alone
+    spread: _Weight = 0.  # of PRL with branch_loss each: power of the training prior by which the outer branches lie towards head and tail
     width: Literal["full", "reduced"] = "full"  # channels of the branched stages; reduced as in SADE and RIDE
     classifier: Literal["cosine", "linear"] = "cosine"  # linear: for methods with one classifier
     hidden: _Count = 128  # width of the hypernetwork, as the authors'
@@ -181,6 +184,8 @@ def _defaults(given):
     for k, readers in _READ_BY.items():
         if name not in readers and given.get(k, (usual := Config.model_fields[k].default)) != usual:
             raise ValueError(f"{k} is {given[k]!r}, but method {name!r} does not read it (it is for {', '.join(readers)}): leave it out")
+    if given.get("branch_loss") == "each" and given.get("branches") != 3: raise ValueError("branch_loss is 'each', but there is one branch: give branches 3 with it, or leave it out")
+    if given.get("spread") and given.get("branch_loss") != "each": raise ValueError(f"spread is {given['spread']!r}, but the branches are trained as one: give branch_loss 'each' with it, or leave it out")
     if given.get("recipe") == "published" and not dataset.startswith("cifar"):
         raise ValueError(f"recipe is 'published', but no method was published on {dataset!r}: leave it out, the schedules are of CIFAR")
     if given.get("stage") == 1 and given.get("first"): raise ValueError(f"first is {given['first']!r}, but stage is 1, which starts from nothing: leave one of them out")
@@ -225,7 +230,7 @@ def setting_of(run:str)->str: # a run's name -> its method and what differs: all
     return re.match(r".*?-(?:ir[^-]*|asis)-(.*)-s\d+$", run)[1]
 
 # %% ../nbs/08b_config.ipynb #11c41e1d
-_OF_METHOD = ("method", "objective", "hypernet", "regimes", "tau", "lam", "scalarize", "preferences_per_step", "tail_weight", "margin", "diversity", "lade_weight", "hidden", "base")
+_OF_METHOD = ("method", "objective", "hypernet", "regimes", "tau", "lam", "scalarize", "preferences_per_step", "tail_weight", "margin", "diversity", "lade_weight", "hidden", "base", "spread")
 _OF_SECOND = ("stage", "first", "second_epochs", "second_learning_rate", "smooth_head", "smooth_tail", "head_rate", "shift_bn")
 
 def first_stage(config:Config)->Config|None:
