@@ -24,7 +24,7 @@ from .longtail import RATIOS, environments, prior, sampled, shot_groups, total_v
 from .loss import environment_log_prior
 from .method import METHODS
 from .preference import EXPERTS, NAMES, along, belonging, edge, grid, named
-from .unlabelled import adapted_logits, expert_views
+from .unlabelled import expert_views
 
 # %% ../nbs/10_evaluate.ipynb #3b7b2cc5
 def _digest(*tensors):
@@ -152,7 +152,7 @@ def asked_for(model, tail_weight:float)->torch.Tensor: # (T,)
 
 @torch.no_grad()
 def answers(model, features, priors:dict, # environment -> (C,), from `test_priors`
-            adapted:dict={}, # from `adapt`
+            adapted:dict={}, # from `prl.adapt.adapt_each`
            ): # yields Answers
     "Without prior, with the true one, and with what a test-time step found."
     device, nowhere = model.log_prior.device, torch.full((len(EXPERTS),), torch.nan)
@@ -165,7 +165,7 @@ def answers(model, features, priors:dict, # environment -> (C,), from `test_prio
         if label.startswith("edge") or not own.isfinite().all(): continue  # a class without training images has no prior to replace
         for name, p in priors.items(): yield Answers(label, shown, [name], "true", logits + torch.from_numpy(p).float().log() - own)
     for name, found in adapted.items():
-        yield Answers("none", nowhere, [name], "estimated", adapted_logits(model, features.to(device), found).cpu())
+        yield Answers(found.label, nowhere if asked.get(found.label) is None else asked[found.label], [name], "estimated", found.logits(model, features))
 
 def correct_table(model, test, features, adapted:dict={}, ratios=RATIOS)->pd.DataFrame: # bool, a row for each test image
     "Which test images each answer gets right: what paired comparisons of methods rest on. Columns `<preference>/<prior>/<environment>`, the last empty where one answer serves all."
@@ -220,7 +220,7 @@ def answer_rows(model, features, labels, groups, adapted:dict={}, ratios=RATIOS)
 
 @torch.no_grad()
 def found_rows(model, features, weights, priors, adapted):
-    "What a method reports of itself: weights of SADE's experts (%), distance of LSC's prior to the true one (total variation, %), experts that RIDE asks on average."
+    "What a method reports of itself: weights of SADE's experts (%), distance of an estimated prior to the true one (total variation, %), experts that RIDE asks on average."
     nowhere = torch.full((len(EXPERTS),), torch.nan)
     for name, found in adapted.items():
         about = "none", nowhere, name, "sampled", "estimated", "all"
@@ -237,7 +237,7 @@ def evaluate(model, # a `Model`
              many_above:int=100, few_below:int=20, # borders of the shot groups
              simplex_steps:int=20, # intervals along an edge of the grid
              ratios=RATIOS, # of the shifted test sets
-             adapted:dict={}, # from `adapt`, of a method with a test-time step
+             adapted:dict={}, # from `prl.adapt.adapt_each`
              tried:Tried=None, # from `try_all`; None computes it
             )->pd.DataFrame: # values in percent
     "All rows of a model: named preferences in full, the grid and the head-tail edge by accuracy; of a fixed classifier its one answer."

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'MARKERS', 'short', 'select', 'plot_counts', 'plot_losses', 'plot_groups', 'environment_table',
-           'found_table', 'plot_environments', 'plot_simplex', 'plot_edge', 'interval', 'paired_table', 'plot_ablation',
-           'difference_table', 'control_table', 'seed_table']
+           'found_table', 'plot_environments', 'plot_stream', 'plot_simplex', 'plot_edge', 'interval', 'paired_table',
+           'plot_ablation', 'difference_table', 'control_table', 'seed_table']
 
 # %% ../nbs/14_plot.ipynb #ce051629
 import matplotlib.pyplot as plt
@@ -114,6 +114,17 @@ def plot_environments(rows:pd.DataFrame):
     axis.set(xlabel="test set: forward (head-heavy) ... uniform ... backward (tail-heavy)", ylabel="accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, title="preference")
+    return fig
+
+# %% ../nbs/14_plot.ipynb #25efa5c6
+def plot_stream(accuracy:pd.DataFrame): # percent; a column for each line, index: images so far
+    "Accuracy along a stream of test images, batch by batch."
+    fig, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
+    for (name, values), style, colour in zip(accuracy.items(), ("-", "--", "-", ":"), ("#444444", "#56B4E9", "#D55E00", "#000000"), strict=True):
+        axis.plot(accuracy.index, values, style, color=colour, label=name)
+    axis.set(xlabel="images so far: head-heavy ... tail-heavy", ylabel="accuracy, %")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=8)
     return fig
 
 # %% ../nbs/14_plot.ipynb #7a13e594

@@ -20,7 +20,8 @@ import torch
 import prl
 from .checkpoint import atomic_write, read_json
 from .config import Config, differences, first_stage, identity, project_path, run_folder, setting_of
-from .evaluate import Tried, adapt, correct_table, evaluate, test_features, try_all
+from .adapt import adapt_each
+from .evaluate import Tried, correct_table, evaluate, test_features, try_all
 from .preference import EXPERTS
 from .size import size
 
@@ -72,7 +73,7 @@ def examine(run, # a `prl.fit.Run`
     "Evaluate a trained run and leave its record."
     config, test = run.config, run.data.test
     features = test_features(run.model, test.images, run.folder / "features.safetensors")
-    found = adapt(run.model, config, test, features)
+    found = adapt_each(run.model, config, test, features)
     tried = try_all(run.model, features, test.labels.cpu(), config.simplex_steps) if run.model.controllable else None
     rows = evaluate(run.model, test, features, config.many_above, config.few_below, config.simplex_steps, adapted=found, tried=tried)
     write(run, rows, correct_table(run.model, test, features, found), tried)

@@ -60,13 +60,15 @@ def _one_by_one(configs):
 
 def study(configs:list,
           jobs:int=0, # processes that only measure, side by side; 0: execute `train.ipynb` for each run, one after the other
+          weights:bool=False, # whether a record is not enough: train again where the model is not here
          )->pd.DataFrame: # rows of all these runs
     "Train the runs that are not recorded yet, one line for each, and collect the rows: broken ones go on from their checkpoint."
     every, own = with_first_stages(configs), configs[0].dataset in ("folder", "parquet")
     fingerprint = load_data(configs[0]).fingerprint() if own else None  # your images may have changed, CIFAR's do not
-    missing = [c for c in every if not recorded(c, fingerprint)]
-    needed = [f for c in missing if (f := first_stage(c)) and not c.first]  # a record from another machine has no weights to start from
-    missing = [c for c in every if c in missing or c in needed and not (run_folder(c) / "model.safetensors").exists()]
+    here = [c for c in every if (run_folder(c) / "model.safetensors").exists()]  # a record from another machine has no weights
+    missing = [c for c in every if not recorded(c, fingerprint) or weights and c in configs and c not in here]
+    needed = [f for c in missing if (f := first_stage(c)) and not c.first]
+    missing = [c for c in every if c in missing or c in needed and c not in here]
     if len(missing) < len(every): print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
     if missing and not own: load_data(missing[0])  # before any run: what has to be downloaded is, once
     for k, config in enumerate(_side_by_side(missing, jobs) if jobs else _one_by_one(missing), 1):
