@@ -112,7 +112,7 @@ def _labelled(labels, images, classes): # as numpy, or an error
     if not images: raise ValueError("there are no labelled images: give some that were not trained on")
     if not np.issubdtype(labels.dtype, np.integer) or not ((labels >= 0) & (labels < classes)).all():
         raise ValueError(f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: expected whole numbers from 0 to {classes - 1}, as in model.class_names")
-    return labels
+    return labels.astype(np.int64)
 
 def conformal_sets(model, # from `prl.load`, or a dial's `cache.model`
                    preference, # a name, weights, or None: balanced
@@ -143,7 +143,7 @@ def measured(sets:Sets, features:torch.Tensor, # (N, branches, d), of images tha
              labels, # (N,)
              prior=None, # (C,), of the test distribution that `all` is meant for; None: the images as they come
              resamples:int=999, # of the bootstrap of the size; 0: no intervals
-            )->pd.DataFrame: # "all" and each group -> images, coverage (%), size (classes), their low and high (95 %), empty and single (% of the sets)
+            )->pd.DataFrame: # "all" and each group -> images, coverage (%), low, high (95 %), classes (in a set), classes_low, classes_high, none and one (% of the sets: with no class, with one)
     "How often the sets hold the true class, and how large they are."
     labels = _labelled(labels, len(features), len(sets.thresholds))
     inside, count = sets(features), np.bincount(labels, minlength=len(sets.thresholds))
@@ -156,9 +156,10 @@ def measured(sets:Sets, features:torch.Tensor, # (N, branches, d), of images tha
     held, size, rows = inside[np.arange(len(labels)), labels], inside.sum(1), {}
     for name, w in weights.items():
         w = w / w.sum()
-        row = {"images": int((w > 0).sum()), "coverage": 100 * w @ held, "size": w @ size, "empty": 100 * w @ (size == 0), "single": 100 * w @ (size == 1)}
-        if resamples:
-            row["low"], row["high"] = _wilson(w @ held, 1 / (w @ w))
-            _, row["size_low"], row["size_high"] = bootstrap(size[None] / 100, w, resamples)
+        row = {"images": int((w > 0).sum()), "coverage": 100 * w @ held}
+        if resamples: row["low"], row["high"] = _wilson(w @ held, 1 / (w @ w))
+        row["classes"] = w @ size
+        if resamples: _, row["classes_low"], row["classes_high"] = bootstrap(size[None] / 100, w, resamples)
+        row |= {"none": 100 * w @ (size == 0), "one": 100 * w @ (size == 1)}
         rows[name] = row
     return pd.DataFrame(rows).T

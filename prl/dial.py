@@ -78,7 +78,7 @@ class Cache(NamedTuple):
     features: torch.Tensor  # (N, branches, d), float32
     labels: torch.Tensor  # (N,)
     measures: torch.Tensor  # (M, C), a row for each of `about["measures"]`
-    sets: torch.Tensor  # (P, R, 2), coverage (%) and mean size (classes) of each of `about["sets"]["rows"]`; None without sets
+    sets: torch.Tensor  # (P, R, 2), coverage (%) and mean classes in a set of each of `about["sets"]["rows"]`; None without sets
     set_preferences: torch.Tensor  # (P, T)
 
     @torch.no_grad()
@@ -89,12 +89,12 @@ class Cache(NamedTuple):
         by_class = torch.bincount(self.labels[right], minlength=len(count)) / count
         return dict(zip(self.about["measures"], (100 * self.measures @ by_class).tolist()))
 
-    def set_sizes(self, preference=None)->pd.DataFrame: # group or "all" -> coverage (%), size (classes)
+    def set_sizes(self, preference=None)->pd.DataFrame: # group or "all" -> coverage (%), classes (in a set)
         "What the dial shows of prediction sets: those of the nearest preference that the cache has them for."
         if self.sets is None: raise ValueError(f"{self.path} has no prediction sets: its run has too few test images, or it is older than they are; if so, write it anew with prl.dial.write_cache(run)")
         far = (self.set_preferences - resolve(preference, self.model.regimes)).square().sum(1)
         nearest = (far <= far.min() + 1e-7).nonzero()[0]  # of two that are as near the first, whatever the rounding: as in dial.js
-        return pd.DataFrame(self.sets[nearest[0]], index=self.about["sets"]["rows"], columns=["coverage", "size"])
+        return pd.DataFrame(self.sets[nearest[0]], index=self.about["sets"]["rows"], columns=["coverage", "classes"])
 
 # %% ../nbs/16_dial.ipynb #e7d61ed6
 def _opened(path:Path, about:dict, tensors:dict)->Cache:
@@ -112,7 +112,7 @@ def _opened(path:Path, about:dict, tensors:dict)->Cache:
 def set_grid(cache:Cache,
              steps:int=24, # intervals along an edge; 24 gives 325 preferences, with thirds and halves among them
              coverage:float=.9, # of each class
-            )->tuple: # about them, (P, R, 2) coverage (%) and mean size (classes) of each row, preferences (P, T)
+            )->tuple: # about them, (P, R, 2) coverage (%) and mean classes in a set of each row, preferences (P, T)
     "Prediction sets over the simplex; in `all` every class counts alike, as in the uniform test set."
     config, half, alphas, classes = cache.about["config"], halves(cache.labels), grid(steps), len(cache.model.class_names)
     rows = []
@@ -121,7 +121,7 @@ def set_grid(cache:Cache,
         rows.append(measured(sets, cache.features[~half], cache.labels[~half], prior=[1 / classes] * classes, resamples=0))
     names = [g for g in rows[0].index if g != "all"] + ["all"]
     about = {"coverage": coverage, "rows": names, "images": rows[0].images[names].astype(int).tolist(), "own": sets.by.count("class")}
-    return about, torch.tensor([r.loc[names, ["coverage", "size"]].values.tolist() for r in rows]), alphas
+    return about, torch.tensor([r.loc[names, ["coverage", "classes"]].values.tolist() for r in rows]), alphas
 
 def _enough(test_counts, coverage:float=.9): # images for a threshold, and one of each class to measure on
     return min(test_counts) > 1 and sum(n // 2 for n in test_counts) >= needed(coverage)

@@ -107,7 +107,7 @@ def sets_by_library(cache, preference):
     far = (points - resolve(preference, cache.model.regimes)).square().sum(1)
     nearest = points[far <= far.min() + 1e-7][0]
     sets = conformal_sets(cache.model, nearest, cache.features[half], cache.labels[half], .9, config["many_above"], config["few_below"])
-    return {row.Index: (row.coverage, row.size) for row in measured(sets, cache.features[~half], cache.labels[~half], resamples=0)[["coverage", "size"]].itertuples()}
+    return {row.Index: (row.coverage, row.classes) for row in measured(sets, cache.features[~half], cache.labels[~half], resamples=0)[["coverage", "classes"]].itertuples()}
 
 
 def agrees(page, cache):
