@@ -135,13 +135,18 @@ function measurer(cache) { // -> (α) -> { byClass: share of each class, values:
   };
 }
 
-// Conformal sets: where a cache has `about.sets`, { coverage, preferences: P x T, sizes: { group: P numbers } }, the mean size
-// of a group's prediction sets at the nearest of its preferences; null where it has none.
-function setSizes({ sets }, alpha) {
+// Prediction sets, where a cache has them: row of `about.sets` -> { coverage: percent, size: classes } at the nearest of its preferences.
+function nearestSets({ about: { sets }, tensors: { sets: values, set_preferences: points } }, alpha) {
   if (!sets) return null;
-  const far = sets.preferences.map((p) => p.reduce((sum, v, i) => sum + (v - alpha[i]) ** 2, 0));
-  const nearest = far.indexOf(Math.min(...far));
-  return Object.fromEntries(Object.entries(sets.sizes).map(([group, sizes]) => [group, sizes[nearest]]));
+  let nearest = 0, least = Infinity;
+  for (let p = 0; p < points.length; p += 3) {
+    const far = alpha.reduce((sum, a, i) => sum + (points[p + i] - a) ** 2, 0);
+    if (far < least - 1e-7) [nearest, least] = [p / 3, far];
+  }
+  return Object.fromEntries(sets.rows.map((row, r) => {
+    const at = 2 * (nearest * sets.rows.length + r);
+    return [row, { coverage: values[at], size: values[at + 1] }];
+  }));
 }
 
 // ---------------------------------------------------------------- preferences
@@ -201,7 +206,7 @@ const FRAME = `<div class="panes">
     <p class="legend"><span class="now"></span>this preference <span class="then"></span>balanced, and points against it</p>
     <h2>Accuracy by group <small>classes by their number of training images</small></h2>
     <div class="groups"></div>
-    <p class="sets"></p>
+    <div class="sets"></div>
     <h2>Accuracy by test set <small>%, all classes</small></h2>
     <div class="tests"></div>
     <p class="axis"><span>← forward: head-heavy</span><span>uniform</span><span>backward: tail-heavy →</span></p>
@@ -244,11 +249,21 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
     add(row.querySelector(".label"), "small", "", "").textContent = group ? `${group.images}, ${group.classes} classes` : `${about.class_names.length} classes`;
     return [row, name];
   });
+  const setBars = (about.sets?.rows ?? []).map((name) => {
+    const row = add(find(".sets"), "div", `row ${name === "all" ? "uniform" : name}`, ROW);
+    put(row, ".label", name === "all" ? "all" : `${name}-shot`);
+    row.dataset.sets = name;
+    return [row, name];
+  });
+  const balancedSets = nearestSets(cache, names.balanced), most = Math.max(...(cache.tensors.sets ?? []).filter((_, k) => k % 2));
+  for (const [row, name] of setBars) fill(row, ".then", balancedSets[name].size / most);
   const columns = about.environments.map((name) => {
     const column = add(find(".tests"), "div", `column ${name.split("-")[0]}`, ROW);
     put(column, ".label", shortened(name));
     return [column, name];
   });
+  if (about.sets) find(".sets").insertAdjacentHTML("afterbegin",
+    `<h2>Prediction sets <small>classes needed to hold the true one ${100 * about.sets.coverage} % of the time; how often they did</small></h2>`);
   const rows = Math.min(5, about.class_names.length >> 1);
   const changes = Object.fromEntries(["gain", "lose"].map((kind) => [kind, Array.from({ length: rows }, () => add(find(`.${kind}`), "li", "", CHANGE))]));
   for (const name of Object.keys(names)) {
@@ -264,7 +279,7 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
   function draw() {
     frame = 0;
     const started = performance.now(), name = nameOf(names, alpha), { byClass, values } = measure(alpha);
-    const shares = alpha.map((a) => percent(100 * a)), [x, y] = toPoint(alpha), sizes = setSizes(about, alpha);
+    const shares = alpha.map((a) => percent(100 * a)), [x, y] = toPoint(alpha), sets = nearestSets(cache, alpha);
     handle.setAttribute("transform", `translate(${x} ${y})`);
     handle.setAttribute("aria-valuenow", Math.round(100 * alpha[0]));
     handle.setAttribute("aria-valuetext", EXPERTS.map((e, i) => `${e} ${shares[i]}`).join(", "));
@@ -283,8 +298,11 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
       put(element, ".value", element.classList.contains("column") ? values[key].toFixed(1) : percent(values[key]));
       put(element, ".delta", signed(values[key] - balanced.values[key]));
     }
-    if (sizes) put(root, ".sets", `Prediction sets that hold the true class ${100 * about.sets.coverage} % of the time, in classes: `
-      + Object.entries(sizes).map(([group, size]) => `${group} ${size.toFixed(1)}`).join(", "));
+    for (const [row, key] of setBars) {
+      fill(row, ".fill", sets[key].size / most);
+      put(row, ".value", sets[key].size.toFixed(1));
+      put(row, ".delta", percent(sets[key].coverage));
+    }
     const change = Array.from(byClass, (share, c) => [share - balanced.byClass[c], c]).sort((a, b) => b[0] - a[0]);
     for (const [kind, sign, first] of [["gain", 1, change], ["lose", -1, change.toReversed()]]) changes[kind].forEach((row, k) => {
       const [by, c] = first[k], moved = sign * by > 1e-6;
@@ -296,7 +314,8 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
     root.dataset.milliseconds = (performance.now() - started).toFixed(1);
     put(root, ".took", `${root.dataset.milliseconds} ms`);
     clearTimeout(silence); // spoken when the hand rests
-    silence = setTimeout(() => put(root, ".spoken", bars.map(([, key]) => `${key === "uniform" ? "all" : key} ${percent(values[key])}`).join(", ")), 700);
+    silence = setTimeout(() => put(root, ".spoken", bars.map(([, key]) => `${key === "uniform" ? "all" : key} ${percent(values[key])}`).join(", ")
+      + setBars.map(([, key], k) => `${k ? "," : "; sets:"} ${key} ${sets[key].size.toFixed(1)} classes`).join("")), 700);
   }
   function move(to) {
     to = thousandths(to);
@@ -339,9 +358,15 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
   };
 
   const { config } = about;
-  find("footer").innerHTML = `<p class="what"></p><p class="how"></p><p>This step took <span class="took"></span>.</p>`;
+  find("footer").innerHTML = `<p class="what"></p><p class="how"></p><p class="which"></p><p>This step took <span class="took"></span>.</p>`;
   put(root, ".what", `${about.run}: ${config.method} on ${config.dataset}, ${about.budget}, seed ${config.seed}, commit ${about.commit}, ${about.hardware}.`);
   put(root, ".how", `Top-1 accuracy on the whole test set (${cache.tensors.labels.length.toLocaleString("en")} images), weighted to each test distribution; no prior known. Groups: every class counts alike.`);
+  if (about.sets) {
+    const { coverage, rows, images, own } = about.sets, classes = about.class_names.length, fewest = Math.min(...images);
+    const thresholds = own === classes ? "every class has its own threshold" : `${own} of ${classes} classes have their own threshold, the others their group's`;
+    put(root, ".which", `Prediction sets: ${thresholds}, from half of its test images; measured on the other half, at the nearest of ${cache.tensors.sets.length / rows.length / 2} preferences. `
+      + `By chance a group's share is off by up to ${(196 * Math.sqrt(coverage * (1 - coverage) / fewest)).toFixed(1)} points (95 %).`);
+  }
   draw();
   return { move };
 }

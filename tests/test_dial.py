@@ -13,9 +13,11 @@ from safetensors.torch import save_file
 
 from prl.checkpoint import read_checkpoint
 from prl.config import Config
+from prl.conformal import conformal_sets, halves, measured
 from prl.dial import Dial, export_page, read_cache
 from prl.evaluate import group_weights, image_weights, predict
 from prl.longtail import shot_groups
+from prl.preference import grid, resolve
 from prl.study import measure
 
 RUNS = {"digits": "digits-ir50-prl-s0", "cifar100": "cifar100-ir100-prl-epochs24-s0"}  # whose caches are committed
@@ -94,11 +96,28 @@ def by_library(cache, preference):
     return {name: 100 * float(w @ right) for name, w in columns.items()}
 
 
+def shown_sets(page):
+    "Coverage (%) and size (classes) of the prediction sets of each group and of all."
+    return {e.get_attribute("data-sets"): tuple(float(e.locator(part).inner_text().removesuffix(" %")) for part in (".delta", ".value")) for e in page.locator("[data-sets]").all()}
+
+
+def sets_by_library(cache, preference):
+    "The same from prl.conformal, computed anew for the nearest of the dial's preferences."
+    points, half, config = grid(24), halves(cache.labels), cache.about["config"]
+    far = (points - resolve(preference, cache.model.regimes)).square().sum(1)
+    nearest = points[far <= far.min() + 1e-7][0]
+    sets = conformal_sets(cache.model, nearest, cache.features[half], cache.labels[half], .9, config["many_above"], config["few_below"])
+    return {row.Index: (row.coverage, row.classes) for row in measured(sets, cache.features[~half], cache.labels[~half], resamples=0)[["coverage", "classes"]].itertuples()}
+
+
 def agrees(page, cache):
-    "Every number on the page is the library's to 0.1 points."
+    "Every number on the page is the library's to 0.1 points or classes."
     here, there = shown(page), by_library(cache, copied(page))
     assert here.keys() == there.keys() and len(here) == 14
     assert all(abs(here[name] - there[name]) < .1 for name in here), (here, there)
+    here, there = shown_sets(page), sets_by_library(cache, copied(page))
+    assert here.keys() == there.keys() == {"many", "medium", "few", "all"}
+    assert all(here[name] == pytest.approx(there[name], abs=.1) for name in here), (here, there)
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -175,7 +194,8 @@ def test_sliders_are_linked(opened):
 def test_says_what_made_it(opened):
     cache = committed("cifar100")
     footer = opened(cache).locator("footer").inner_text()
-    for said in ("cifar100", "24 epochs", "seed 0", cache.about["commit"], cache.about["hardware"], "whole test set (10,000 images)", "weighted"): assert said in footer
+    for said in ("every class has its own threshold, from half of its test images", "the nearest of 325 preferences", "off by up to 1.5 points",
+                 "cifar100", "24 epochs", "seed 0", cache.about["commit"], cache.about["hardware"], "whole test set (10,000 images)", "weighted"): assert said in footer
 
 
 def test_a_narrow_screen_shows_everything(opened):
@@ -185,14 +205,22 @@ def test_a_narrow_screen_shows_everything(opened):
     assert copied(page) == pytest.approx((.2, .2, .6), abs=.01)
 
 
-def test_prediction_sets_are_shown_where_a_cache_has_them(opened, tmp_path):
+def test_prediction_sets_say_how_many_classes_are_left(opened):
+    page = opened(committed("cifar100"))
+    assert "90 % of the time" in page.locator(".sets h2").inner_text()
+    few = {}
+    for name in ("head", "tail"):
+        page.get_by_role("button", name=name).click()
+        settle(page)
+        few[name] = shown_sets(page)["few"][1]
+    assert few["tail"] < few["head"], "the tail preference leaves a few-shot image with fewer classes"
+
+
+def test_a_cache_without_prediction_sets_shows_the_rest(opened, tmp_path):
     cache = committed("digits")
-    sets = {"coverage": .9, "preferences": [[1, 0, 0], [0, .5, .5]], "sizes": {"many": [1.0, 2.5], "few": [3.0, 1.5]}}
-    save_file(read_checkpoint(cache.path)[1], tmp_path / "sets.safetensors", {"about": json.dumps(cache.about | {"sets": sets})})
-    page = opened(cache._replace(path=tmp_path / "sets.safetensors"))
-    page.get_by_role("button", name="tail").click()
-    settle(page)
-    assert "90 % of the time, in classes: many 2.5, few 1.5" in page.locator(".sets").inner_text()
+    save_file({k: v for k, v in read_checkpoint(cache.path)[1].items() if "set" not in k}, tmp_path / "none.safetensors", {"about": json.dumps(cache.about | {"sets": None})})
+    page = opened(cache._replace(path=tmp_path / "none.safetensors"))
+    assert page.locator(".sets").inner_text() == "" and len(shown(page)) == 14
 
 
 @pytest.mark.parametrize("settings", [{"branches": 3}, {"method": "prl_no_hypernet"}, {"method": "prl_released"}, {"method": "dial"}, {"regimes": "vertex"}],
