@@ -62,7 +62,8 @@ def calibrate(evidence:torch.Tensor, # (N, C), of labelled images that were not 
         value.backward()
         return value
     optimizer.step(loss)
-    return Calibration(float(x[0].exp()), float(x[1]))
+    log_temperature, slope = x.detach().tolist()
+    return Calibration(float(np.exp(log_temperature)), slope)
 
 # %% ../nbs/11_adapt.ipynb #d33c5130
 STEPS = torch.linspace(-1, 3, 81)  # of t

@@ -182,5 +182,5 @@ def belonging(alpha:torch.Tensor, # (..., T)
               regimes:str="paper")->torch.Tensor: # (..., T), on the simplex
     "`p(i | α) ∝ Dir(α; β_i)`, equal odds for the experts."
     b = beta(regimes).to(alpha.device)
-    log_density = torch.lgamma(b.sum(-1)) - torch.lgamma(b).sum(-1) + torch.special.xlogy(b - 1, alpha[..., None, :]).sum(-1)
+    log_density = torch.lgamma(b.sum(-1)) - torch.lgamma(b).sum(-1) + torch.special.xlogy(b - 1, alpha.clamp(min=1e-12)[..., None, :]).sum(-1)  # at some corners no expert has any density
     return log_density.softmax(-1)

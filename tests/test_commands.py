@@ -227,6 +227,7 @@ def test_readme_shell_commands(trained_newcomer):
         if "nbs/train.ipynb" in command and "help" not in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1"  # the command as printed, but short
         if "nbs/compare.ipynb" in command: command += ' -p sizes False -y "{methods: [softmax, {method: dial}]}"'
         if "nbs/control.ipynb" in command: command += ' -p resamples 19 -y "{methods: [softmax, {method: dial}]}"'
+        if "nbs/adapt.ipynb" in command: command += ' -p draws 1 -p views False -y "{methods: [dial], sizes: [50]}"'
         if "nbs/report.ipynb" in command: command += " -p dataset cifar100"
         if "nbs/ablation.ipynb" in command: command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1 -p seeds 1"
         shell(command, trained_newcomer)
@@ -235,7 +236,7 @@ def test_readme_shell_commands(trained_newcomer):
 
 
 def test_readme_python(trained_newcomer):
-    assert len(blocks("python")) == 2
+    assert len(blocks("python")) == 3
     for code in blocks("python"):
         done = run(trained_newcomer / ".venv/bin/python", "-c", code, cwd=trained_newcomer)
         assert done.returncode == 0, done.stderr
