@@ -158,7 +158,7 @@ def _found(model, prior, calibration):
 @torch.no_grad()
 def targets(model, alphas:torch.Tensor)->torch.Tensor: # (P, T) -> (P, C), log, each normalised
     "The prior that each preference was trained for."
-    return torch.stack([log_target(model, a.to(model.log_prior.device)) for a in alphas]).log_softmax(1)
+    return log_target(model, alphas.to(model.log_prior.device)).expand(len(alphas), -1).log_softmax(1)
 
 def nearest_preference(model, prior:torch.Tensor, # (C,)
                        steps:int=20)->torch.Tensor: # (T,)
