@@ -82,10 +82,11 @@ class Goal:
             if not 0 <= v <= 100: raise ValueError(f"at_least[{k!r}] is {v}: expected percent, from 0 to 100")
 
 # %% ../nbs/12_control.ipynb #fbedcb9a
-def _distribution(values, size, what):
-    values = np.asarray(values, dtype=float)
-    if values.shape != (size,) or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
-        raise ValueError(f"{what} has shape {values.shape}: expected {size} finite numbers of at least 0, one for each class, not all of them 0")
+def _distribution(values, class_names, what): # -> (C,), sums to 1
+    values, expected = np.asarray(values, dtype=float), f"expected {len(class_names)} finite numbers of at least 0, one for each class, not all of them 0"
+    if values.shape != (len(class_names),): raise ValueError(f"{what} has shape {values.shape}: {expected}")
+    for c in np.flatnonzero(~(np.isfinite(values) & (values >= 0))): raise ValueError(f"{what} is {values[c]:g} for class {c} ({class_names[c]}): {expected}")
+    if values.sum() == 0: raise ValueError(f"{what} is 0 for every class: {expected}")
     return values / values.sum()
 
 class _Named: # a labelled set's image weights by name
@@ -158,11 +159,11 @@ def choose(goal:Goal, alphas:torch.Tensor, # (P, T)
     bounds = {ALIASES.get(k, k): v for k, v in (goal.at_least or {}).items()}
     weights = {k: named(k) for k in ("all", *groups, *bounds)}
     score, value = right, ALIASES.get(goal.best, goal.best)
-    if goal.prior is not None: weights["all"] = named.per_class(_distribution(goal.prior, classes, "prior"))
+    if goal.prior is not None: weights["all"] = named.per_class(_distribution(goal.prior, class_names, "prior"))
     elif goal.weights is not None:
         for k in goal.weights: named(k)  # a class name that does not exist
         counts = np.array([goal.weights.get(c, 1.) for c in class_names], dtype=float)
-        weights["all"] = (each := _distribution(counts, classes, "weights")[labels]) / each.sum()
+        weights["all"] = (each := _distribution(counts, class_names, "weights")[labels]) / each.sum()
     elif goal.cost is not None:
         cost = np.asarray(goal.cost, dtype=float)
         if cost.shape != (classes, classes) or not np.isfinite(cost).all(): raise ValueError(f"cost has shape {cost.shape}: expected ({classes}, {classes}) finite numbers, row the true class, column the answer")
