@@ -235,6 +235,7 @@ def test_readme_shell_commands(trained_newcomer):
 
 
 def test_readme_python(trained_newcomer):
-    code, = blocks("python")
-    done = run(trained_newcomer / ".venv/bin/python", "-c", code, cwd=trained_newcomer)
-    assert done.returncode == 0, done.stderr
+    assert len(blocks("python")) == 2
+    for code in blocks("python"):
+        done = run(trained_newcomer / ".venv/bin/python", "-c", code, cwd=trained_newcomer)
+        assert done.returncode == 0, done.stderr
