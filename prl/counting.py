@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .evaluate import image_weights, predict
+from .evaluate import image_weights
+from .features import predict
 from .longtail import shot_groups
 
 # %% ../nbs/12c_counting.ipynb #d28d2501
@@ -29,7 +30,7 @@ def count_errors(answered, # (N,), classes predicted for the test images
 
 # %% ../nbs/12c_counting.ipynb #30fa8d16
 @torch.no_grad()
-def count_table(model, features, # (N, branches, d), from `prl.evaluate.test_features`
+def count_table(model, features, # (N, branches, d), from `prl.features.test_features`
                 labels:torch.Tensor, # (N,)
                 preferences:dict, # name -> preference
                 **how, # of `count_errors`
