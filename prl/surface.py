@@ -28,6 +28,7 @@ def _solid_and_flat(fig, places, draw): # the three accuracies in space, then th
         axis.locator_params(nbins=5)
     solid.view_init(elev=22, azim=-52)
     solid.set_box_aspect((1.15, 1, .9), zoom=.95)
+    fig.get_layout_engine().set(wspace=.07)
     for axis in flat: axis.spines[["top", "right"]].set_visible(False)
     return solid, flat
 
