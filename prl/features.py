@@ -60,13 +60,13 @@ def read_features(model, cache, # the file that `test_features` kept them in
 def predict(features:torch.Tensor, # (N, branches, d)
             heads:torch.Tensor, # (P, branches, C, d)
            )->torch.Tensor: # (N, P), class numbers
-    "Predictions under P heads, or an error where a logit would be no number; as many images and heads at a time as make about 8 MiB of logits: what a processor's cache holds."
+    "Predictions under P heads, or an error where a logit would be no number; as many images and heads at a time as make about 16 MiB of logits: near what a cache holds, and not so many parts that threads wait for each other."
     for what, x in ("features", features), ("heads", heads):
         if not x.isfinite().all(): raise ValueError(f"{what} are not finite, so that logits are no numbers: the model's weights have diverged")
     (n, b, d), (p, _, c, _) = features.shape, heads.shape
     flat, columns = features.reshape(n, b * d), heads.permute(1, 3, 0, 2).reshape(b * d, p, c) / b
-    images = max(1, min(n, 2**21 // c))
-    at_once = max(1, 2**21 // (images * c))
+    images = max(1, min(n, 2**22 // c))
+    at_once = max(1, 2**22 // (images * c))
     answered = torch.empty(n, p, dtype=torch.long)
     for i, k in itertools.product(range(0, n, images), range(0, p, at_once)):
         logits = (flat[i:i + images] @ columns[:, k:k + at_once].flatten(1)).unflatten(1, (-1, c))
