@@ -3,7 +3,7 @@ BIN := .venv/bin
 ARGS ?=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 train: $(BIN)/installed ## train on the embedded digits and write a report; ARGS="-p dataset cifar100" for another run
 	@mkdir -p reports
@@ -18,6 +18,11 @@ reports: $(BIN)/installed ## render the report and the index from the recorded r
 	$(BIN)/nbdev_clean --fname reports
 	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
 
+benchmark: $(BIN)/installed ## time a training step and a thousand preferences, on an otherwise idle machine
+	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-1branch.ipynb -p batch_size 128 -p pairs 7 -p steps 3 -p sweeps 7
+	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-3branches.ipynb -p branches 3 -p batch_size 128 -p pairs 7 -p steps 3 -p sweeps 7
+	$(BIN)/nbdev_clean --fname reports
+
 export: $(BIN)/installed ## after editing a notebook: clean notebooks, write prl/
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
@@ -29,4 +34,4 @@ $(BIN)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	@touch $@
 
-.PHONY: help train test reports export
+.PHONY: help train test reports benchmark export

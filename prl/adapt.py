@@ -31,7 +31,7 @@ class Calibration(NamedTuple):
     slope: float = 0.
 
 @torch.no_grad()
-def evidence(model, features:torch.Tensor, # (N, branches, d), from `prl.evaluate.test_features`
+def evidence(model, features:torch.Tensor, # (N, branches, d), from `prl.features.test_features`
              calibration:Calibration=Calibration(), # from `calibrate`
             )->torch.Tensor: # (N, C), nats, each row up to a constant
     "`log p(x|c)` of each image, under the reference preference."
@@ -131,7 +131,7 @@ class Found(NamedTuple):
 
 WAYS = ("family", "map", "em")
 
-def find(model, features:torch.Tensor, # (N, branches, d), of unlabelled images, from `prl.evaluate.test_features`
+def find(model, features:torch.Tensor, # (N, branches, d), of unlabelled images, from `prl.features.test_features`
          by:str="family", # family: one number between head and tail; em: a number for each class; map: those, held to the family's by as many pseudo-images as there are images
          calibration:Calibration=Calibration(), # from `calibrate`, where there are labelled images
         )->Found:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .evaluate import predict, test_priors
+from .evaluate import test_priors
+from .features import predict
 from .longtail import RATIOS, prior_gap, vertex_priors
 from .preference import EXPERTS
 

@@ -31,7 +31,7 @@ def halves(labels, # (N,), class numbers
 
 # %% ../nbs/12b_conformal.ipynb #f9c5f489
 @torch.no_grad()
-def scores(model, features:torch.Tensor, # (N, branches, d), from `prl.evaluate.test_features` or `model.features`
+def scores(model, features:torch.Tensor, # (N, branches, d), from `prl.features.test_features` or `model.features`
            preference=None, # one for all images, as in `model(images, preference)`
           )->np.ndarray: # (N, C), nats
     "`−log p(c | x)` of every class."

@@ -25,7 +25,8 @@ from torch import nn
 from .checkpoint import atomic_write, load, read_checkpoint, set_weights
 from .config import Config, identity, project_path
 from .conformal import conformal_sets, halves, measured, needed
-from .evaluate import predict, test_features, test_priors
+from .evaluate import test_priors
+from .features import predict, test_features
 from .fit import load_data
 from .heads import DialHeads, ReleasedHeads
 from .hypernet import FreeHeads, HyperHeads

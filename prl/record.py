@@ -21,7 +21,8 @@ import prl
 from .checkpoint import atomic_write, read_json
 from .config import Config, differences, first_stage, identity, project_path, run_folder, setting_of
 from .adapt import adapt_each
-from .evaluate import Tried, correct_table, evaluate, test_features, try_all
+from .evaluate import Tried, correct_table, evaluate, try_all
+from .features import test_features
 from .preference import EXPERTS
 from .size import size
 

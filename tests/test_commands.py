@@ -236,7 +236,7 @@ def test_readme_shell_commands(trained_newcomer):
 
 
 def test_readme_python(trained_newcomer):
-    assert len(blocks("python")) == 3
+    assert len(blocks("python")) == 4
     for code in blocks("python"):
         done = run(trained_newcomer / ".venv/bin/python", "-c", code, cwd=trained_newcomer)
         assert done.returncode == 0, done.stderr

@@ -15,7 +15,8 @@ from prl.checkpoint import read_checkpoint
 from prl.config import Config
 from prl.conformal import conformal_sets, halves, measured
 from prl.dial import Dial, export_page, read_cache
-from prl.evaluate import group_weights, image_weights, predict
+from prl.evaluate import group_weights, image_weights
+from prl.features import predict
 from prl.longtail import shot_groups
 from prl.preference import grid, resolve
 from prl.study import measure
