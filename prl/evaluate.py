@@ -125,7 +125,7 @@ def answers(model, features, priors:dict, # environment -> (C,), from `test_prio
         if label.startswith("edge") or not own.isfinite().all(): continue  # a class without training images has no prior to replace
         for name, p in priors.items(): yield Answers(label, shown, [name], "true", logits + torch.from_numpy(p).float().log() - own)
     for name, found in adapted.items():
-        yield Answers(found.label, nowhere if asked.get(found.label) is None else asked[found.label], [name], "estimated", found.logits(model, features))
+        yield Answers(found.label, nowhere if found.label == "none" else asked[found.label], [name], "estimated", found.logits(model, features))
 
 def correct_table(model, test, features, adapted:dict={}, ratios=RATIOS)->pd.DataFrame: # bool, a row for each test image
     "Which test images each answer gets right: what paired comparisons of methods rest on. Columns `<preference>/<prior>/<environment>`, the last empty where one answer serves all."
@@ -183,7 +183,8 @@ def found_rows(model, features, weights, priors, adapted):
     "What a method reports of itself: weights of SADE's experts (%), distance of an estimated prior to the true one (total variation, %), experts that RIDE asks on average."
     nowhere = torch.full((len(EXPERTS),), torch.nan)
     for name, found in adapted.items():
-        about = "none", nowhere, name, "sampled", "estimated", "all"
+        alpha = nowhere if found.label == "none" else named(found.label, model.regimes)
+        about = found.label, alpha, name, "sampled", "estimated", "all"
         if found.prior is None: yield from (_row(*about, f"share_{e}", 100 * v) for e, v in zip(EXPERTS, found.share))
         else: yield _row(*about, "prior_distance", 100 * total_variation(found.prior.cpu().numpy(), priors[name]))
     if hasattr(model, "experts"):
