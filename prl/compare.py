@@ -49,6 +49,7 @@ def title(setting:str)->str: # as in `prl.record.collect`, "prl-branches3-quick"
     if method in ("dial", "lsc") and not any(r.startswith("base") for r in rest): rest = ["basesoftmax" if method == "dial" else "basebalanced_softmax", *rest]
     rest = [r.replace("base", "on ", 1).replace("balanced_softmax", "balanced softmax").replace("branches3", "3 branches").replace("tail_weight", "tail weight ").replace("stage1", "first stage").replace("classifier", "")
             .replace("tau", "τ = ").replace("regimesvertex", "a corner for each expert").replace("scalarizemean", "mean")
+            .replace("branch_losseach", "each trained alone").replace("spread", "spread ")
             for r in rest if r not in ("quick", "published")]
     return TITLES[method] + (f" ({', '.join(rest)})" if rest else "")
 
