@@ -32,9 +32,6 @@ def _solid_and_flat(fig, places, draw): # the three accuracies in space, then th
     for axis in flat: axis.spines[["top", "right"]].set_visible(False)
     return solid, flat
 
-def _mesh(alphas): # triangles of neighbouring preferences: indices (triangles, 3)
-    return Triangulation(alphas[:, 1] + alphas[:, 0] / 2, alphas[:, 0]).triangles
-
 def plot_surface(dial:Reach, # the surface: of its first seed, one training
                  others:list=(), # of `Reach`, small dots
                  points:list=(), # of `Answered`: fixed classifiers, and what their test-time step makes of them
