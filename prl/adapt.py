@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['STEPS', 'WAYS', 'reference', 'Calibration', 'evidence', 'calibrate', 'family', 'log_likelihood', 'family_prior',
-           'em_prior', 'bbse_prior', 'Found', 'find', 'estimate', 'targets', 'nearest_preference', 'Online',
-           'likely_preference', 'stability', 'adapt_each']
+           'em_prior', 'bbse_prior', 'Found', 'find', 'estimate', 'targets', 'candidates', 'nearest_preference',
+           'Online', 'likely_preference', 'stability', 'adapt_each']
 
 # %% ../nbs/11_adapt.ipynb #15e9cac1
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from scipy.optimize import nnls
 from .evaluate import adapt, image_weights, log_target
 from .longtail import RATIOS
 from .method import METHODS
-from .preference import grid, named
+from .preference import edge, grid, named
 
 # %% ../nbs/11_adapt.ipynb #2c450877
 def reference(model): # a preference (T,), None for a fixed classifier
@@ -31,7 +31,7 @@ class Calibration(NamedTuple):
     slope: float = 0.
 
 @torch.no_grad()
-def evidence(model, features:torch.Tensor, # (N, branches, d), from `prl.features.test_features`
+def evidence(model, features:torch.Tensor, # (N, branches, d), from `prl.evaluate.test_features`
              calibration:Calibration=Calibration(), # from `calibrate`
             )->torch.Tensor: # (N, C), nats, each row up to a constant
     "`log p(x|c)` of each image, under the reference preference."
@@ -44,14 +44,21 @@ def evidence(model, features:torch.Tensor, # (N, branches, d), from `prl.feature
         raise ValueError(f"logits of {int((~logits.isfinite().all(1)).sum())} of {len(logits)} images are not finite: the images or features are damaged, or the model's weights have diverged; take an earlier checkpoint")
     return (logits - own) / calibration.temperature + calibration.slope * model.log_prior.cpu()
 
-# %% ../nbs/11_adapt.ipynb #0360fc4c
+# %% ../nbs/11_adapt.ipynb #f9721b83
+def _labelled(evidence, labels): # class numbers that fit, or an error
+    labels = torch.as_tensor(np.asarray(labels))
+    if len(labels) != len(evidence): raise ValueError(f"{len(evidence)} images for {len(labels)} labels: expected one label for each image")
+    if labels.is_floating_point() or not len(labels) or labels.min() < 0 or labels.max() >= evidence.shape[1]:
+        raise ValueError(f"labels are {labels[:5].tolist()} ...: expected class numbers from 0 to {evidence.shape[1] - 1}")
+    if not evidence.isfinite().all(): raise ValueError("the labelled images' evidence is not finite: compute it by `prl.adapt.evidence`, which says what is damaged")
+    return labels
+
 def calibrate(evidence:torch.Tensor, # (N, C), of labelled images that were not trained on
               labels:torch.Tensor, # (N,)
               log_prior:torch.Tensor, # (C,), log π of the training set
              )->Calibration:
-    "Temperature and a bias along the training prior by maximum likelihood (bias-corrected temperature scaling, Alexandari et al. 2020, with one bias for all classes); the images are weighted to the training prior."
-    labels, log_prior = torch.as_tensor(labels).cpu(), log_prior.cpu()
-    if len(labels) != len(evidence): raise ValueError(f"{len(evidence)} images for {len(labels)} labels: expected one label for each image")
+    "Temperature and a bias along the training prior by maximum likelihood (bias-corrected temperature scaling, Alexandari et al. 2020, with the biases held to one multiple of log π); the images are weighted to the training prior."
+    labels, log_prior = _labelled(evidence, labels), log_prior.cpu()
     if len(labels.unique()) < 2: raise ValueError("the labelled images are of fewer than two classes: give images of several, or leave the calibration out")
     weight = (log_prior.exp() / torch.bincount(labels, minlength=len(log_prior)))[labels]
     x = torch.zeros(2, dtype=torch.float64, requires_grad=True)                                  # log of the temperature, slope
@@ -110,12 +117,13 @@ def bbse_prior(evidence:torch.Tensor, # (N, C), of the unlabelled images
                log_prior:torch.Tensor, # (C,), log π
               )->torch.Tensor: # (C,), sums to 1
     "Black-box shift estimation (Lipton et al. 2018, eq. 3), by least squares over priors without negative entries."
-    classes = len(log_prior)
+    classes, labels = len(log_prior), _labelled(labelled, labels)
     missing = (torch.bincount(labels, minlength=classes) == 0).nonzero()[:, 0].tolist()
     if missing: raise ValueError(f"classes {missing[:5]} have no labelled image: black-box shift estimation needs the confusion of every class; give some, or estimate by 'family'")
     def predicted(seen): return F.one_hot((seen + log_prior.cpu()).argmax(1), classes).double()
     confusion = torch.stack([predicted(labelled[labels == c]).mean(0) for c in range(classes)], 1).numpy()  # column: true class
     solved = torch.from_numpy(nnls(confusion, predicted(evidence).mean(0).numpy())[0]).float()
+    if not solved.sum() > 0: raise ValueError("no class that is predicted here was ever predicted on the labelled images: label more images, or estimate by 'family'")
     return solved / solved.sum()
 
 # %% ../nbs/11_adapt.ipynb #030402c0
@@ -131,12 +139,11 @@ class Found(NamedTuple):
 
 WAYS = ("family", "map", "em")
 
-def find(model, features:torch.Tensor, # (N, branches, d), of unlabelled images, from `prl.features.test_features`
+def find(model, features:torch.Tensor, # (N, branches, d), of unlabelled images, from `prl.evaluate.test_features`
          by:str="family", # family: one number between head and tail; em: a number for each class; map: those, held to the family's by as many pseudo-images as there are images
          calibration:Calibration=Calibration(), # from `calibrate`, where there are labelled images
         )->Found:
     "The class prior of unlabelled images."
-    if by not in WAYS: raise ValueError(f"by is {by!r}: expected one of {', '.join(WAYS)}")
     seen = evidence(model, features, calibration)
     answered = (seen + model.log_prior.cpu()).argmax(1).unique()
     if len(answered) == 1:
@@ -147,6 +154,7 @@ def estimate(evidence:torch.Tensor, # (N, C)
              log_prior:torch.Tensor, # (C,), log π
              by:str="family")->torch.Tensor: # (C,), sums to 1
     "The prior by one of `WAYS`."
+    if by not in WAYS: raise ValueError(f"by is {by!r}: expected one of {', '.join(WAYS)}")
     if by == "em": return em_prior(evidence, torch.full((len(log_prior),), 1 / len(log_prior)))
     near = family_prior(evidence, log_prior)
     return near if by == "family" else em_prior(evidence, near, len(evidence))
@@ -160,10 +168,14 @@ def targets(model, alphas:torch.Tensor)->torch.Tensor: # (P, T) -> (P, C), log, 
     "The prior that each preference was trained for."
     return log_target(model, alphas.to(model.log_prior.device)).expand(len(alphas), -1).log_softmax(1)
 
+def candidates(model, steps:int=20)->torch.Tensor: # (P, T)
+    "Preferences whose prior is known: the simplex grid, or for experts that were trained by regime the edge from head to tail, because at the simplex' other borders no regime's density is left to tell."
+    return edge(10 * steps, model.regimes) if model.by_regime else grid(steps)
+
 def nearest_preference(model, prior:torch.Tensor, # (C,)
                        steps:int=20)->torch.Tensor: # (T,)
-    "The preference of the grid that was trained for the nearest prior (total variation); of equal ones the one nearest to the middle."
-    alphas = grid(steps)
+    "The preference that was trained for the nearest prior (total variation); of equal ones the one nearest to the middle."
+    alphas = candidates(model, steps)
     distance = (targets(model, alphas).exp() - prior).abs().sum(1)
     return alphas[(distance + 1e-4 * (alphas - 1 / alphas.shape[1]).abs().sum(1)).argmin()]
 
@@ -179,7 +191,7 @@ class Online:
         self.sums = torch.zeros(len(STEPS), dtype=torch.float64)
 
     def update(self, features:torch.Tensor)->Found: # (N, branches, d), the next images
-        "What all images so far say."
+        "What all images so far say; within one call none fades."
         seen = evidence(self.model, features, self.calibration)
         self.sums = self.sums * np.exp(-len(seen) / self.memory) + log_likelihood(seen, self.priors)
         return _found(self.model, self.priors[self.sums.argmax()].exp(), self.calibration)
@@ -187,8 +199,8 @@ class Online:
 # %% ../nbs/11_adapt.ipynb #22724770
 def likely_preference(model, evidence:torch.Tensor, # (N, C)
                       steps:int=20)->torch.Tensor: # (T,)
-    "The preference of the grid whose environment π_α makes the images most likely."
-    alphas = grid(steps)
+    "The preference whose environment π_α makes the images most likely."
+    alphas = candidates(model, steps)
     return alphas[log_likelihood(evidence, targets(model, alphas)).argmax()]
 
 @torch.no_grad()

@@ -58,7 +58,7 @@ PUBLISHED = {  # method -> fields on CIFAR, where they differ from the shared on
     "balpoe": dict(learning_rate=.1),  # BalPoE, config_cifar10_ir100_bs-experts.json
 }
 _READ_BY = {"tail_weight": ("specialist",), "base": ("lsc", "dial"), "margin": ("ldam_drw", "ride"), "diversity": ("ride",), "lade_weight": ("lade",),
-            "branch_loss": ("softmax", "balanced_softmax", "dial", "prl", "prl_no_tchebycheff", "prl_environment"), "spread": ("prl", "prl_no_tchebycheff", "prl_environment")}
+            "branch_loss": ("softmax", "balanced_softmax", "dial", "lsc", "prl", "prl_no_tchebycheff", "prl_environment"), "spread": ("prl", "prl_no_tchebycheff", "prl_environment")}
 BUDGETS = {"paper": 1., "quick": .1}  # share of the published epochs, for every method
 
 # %% ../nbs/08b_config.ipynb #cc2817ae

@@ -109,7 +109,7 @@ def head_losses(model, features, target, alphas, environments, config):
     "(K,) losses: the head written for `alphas[k]` on the environment of `environments[k]`, mean over the branches where each is trained alone."
     def loss(head, environment):
         seen = trained_logits(features, head, model.scale, config)
-        # as in BalPoE, branches for sharper and flatter priors whose product is the one asked for: CE(v_b + (1 − δ_b) log π − log π_α), Σ δ_b = 0
+        # as in BalPoE, branches for sharper and flatter priors whose geometric mean is the one asked for: CE(v_b + (1 − δ_b) log π − log π_α), Σ δ_b = 0
         shifts = config.spread * torch.linspace(1, -1, len(seen)) if len(seen) > 1 else torch.zeros(1)
         return torch.stack([environment_loss(v - s * model.log_prior, target, model.log_prior, environment, model.tau) for v, s in zip(seen, shifts.tolist())]).mean()
     return torch.stack([loss(h, e) for h, e in zip(model.head(alphas), environments)])   # heads (K, branches, C, d)
