@@ -28,7 +28,7 @@ def test_features(model,
                   images:torch.Tensor, # (N, channels, H, W), uint8
                   cache=None, # a file that keeps them; read again if weights and images are the same
                   batch_size:int=1000,
-                 )->torch.Tensor: # (N, branches, d), float32, unit length, on the CPU
+                 )->torch.Tensor: # (N, branches, d), float32, on the CPU; of unit length where the classifier is a cosine
     "Features of a test set: the only place where evaluation runs the backbone."
     weights, features = list(model.phi.state_dict().values()), None
     made_by = {"images": _digest(images), "weights": _digest(*weights)}

@@ -6,6 +6,8 @@
 __all__ = ['plot_surface', 'plot_preferences']
 
 # %% ../nbs/14e_surface.ipynb #0b545659
+import itertools
+
 import matplotlib.pyplot as plt
 import mpltern  # registers the "ternary" projection
 import numpy as np
@@ -51,9 +53,9 @@ def plot_surface(dial:Reach, # the surface: of its first seed, one training
     fig = plt.figure(figsize=(13, 4.8), layout="constrained")
     def draw(axis, dims):
         if len(dims) == 3: axis.plot_trisurf(*surface.T, triangles=triangles, color="#BBBBBB", linewidth=0, alpha=.4)
-        for (label, cloud), marker in zip(clouds.items(), ".x+1"): axis.plot(*cloud[:, dims].T, marker, color="#D55E00", markersize=3, ls="", label=label)
+        for (label, cloud), marker in zip(clouds.items(), itertools.cycle(".x+1")): axis.plot(*cloud[:, dims].T, marker, color="#D55E00", markersize=3, ls="", label=label)
         axis.scatter(*surface[:, dims].T, c=tail, cmap="cividis", vmin=0, vmax=1, s=14)
-        for (label, at), marker in zip(alone.items(), "sDov^<>P*"):
+        for (label, at), marker in zip(alone.items(), itertools.cycle("sDov^<>P*")):
             axis.plot(*[[at[d]] for d in dims], marker, color="black", markersize=7, ls="", label=label)
             if len(dims) == 3: axis.plot([at[0]] * 2, [at[1]] * 2, [at[2], floor], color="black", lw=.8)  # where it stands
     _, flat = _solid_and_flat(fig, [*fig.add_gridspec(1, 3, width_ratios=(1.6, 1, 1))], draw)
