@@ -10,6 +10,7 @@ import pandas as pd
 
 from .compare import title
 from .longtail import environments
+from .method import METHODS
 from .plot import short
 
 # %% ../nbs/14c_published.ipynb #417b9a4d
@@ -31,6 +32,8 @@ def beside(rows:pd.DataFrame, # from `prl.record.collect`
     if missing: raise ValueError(f"our rows lack {', '.join(missing)}: without it no published figure may stand beside them")
     ours = rows[(rows.metric == "accuracy") & (rows.group == "all") & rows.preference.isin(["none", "balanced"])]
     ours = ours.astype({c: str for c in ("environment", "estimator", "prior")})
+    own_step = [name for name, method in METHODS.items() if method.adapt is not None]
+    ours = ours[(ours.prior != "estimated") | ours.method.isin(own_step)]  # a published estimate came from another step than our likelihood
     ours = ours.groupby([*PROTOCOL, "method", "setting", "budget"], sort=False).value.agg(ours="mean", seeds="size").reset_index()
     return ours.merge(published.rename(columns={"top1": "published"}), on=[*PROTOCOL, "method"], how="inner")
 
