@@ -134,5 +134,5 @@ def plot_frontier(dials:dict, # from `read_dials`
         axis.annotate(letter, (x, y), xytext=(-9, -3), textcoords="offset points", fontsize=9)
     axis.set(xlabel="many-shot accuracy, %", ylabel="few-shot accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5), handlelength=3.5)
     return fig
