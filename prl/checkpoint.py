@@ -52,11 +52,16 @@ def no_sums()->dict:
     return {"loss": 0., "parts": [0.] * len(EXPERTS), "counts": [0] * len(EXPERTS), "seconds": 0.}
 
 # %% ../nbs/08c_checkpoint.ipynb #e42502f5
-def save_checkpoint(folder, model, optimizer, config, fingerprint, progress)->None:
+_AVERAGE = "average."  # before the names of averaged weights, beside the momenta
+
+def save_checkpoint(folder, model, optimizer, config, fingerprint, progress,
+                    average=None, # moving average of the weights under way, a `torch.optim.swa_utils.AveragedModel`
+                   )->None:
     "Optimiser state, then weights with all that describes them; optimiser states of earlier steps are removed last."
     names = {p: name for name, p in model.named_parameters()}
     state = {} if optimizer is None else optimizer.state  # a second stage may take no steps
     momenta = {names[p]: s["momentum_buffer"].contiguous() for p, s in state.items() if s.get("momentum_buffer") is not None}
+    if average is not None: momenta |= {_AVERAGE + k: v.contiguous() for k, v in average.state_dict().items()}
     atomic_write(folder / f"optimizer-{progress.step}.safetensors", save(momenta))
     about = dict(format="prl-1", config=identity(config), fingerprint=fingerprint, class_names=model.class_names,
                  train_counts=model.train_counts, channels=len(model.phi.mean), **vars(progress))
@@ -85,7 +90,8 @@ def set_weights(model, weights, path):
     model.load_state_dict(weights)
 
 # %% ../nbs/08c_checkpoint.ipynb #2a531d31
-def resume(folder, model, optimizer, steps:int)->Progress: # steps of the whole run
+def resume(folder, model, optimizer, steps:int, # of the whole run
+           average=None)->Progress:
     "Put model and optimiser back where the run's checkpoint left them."
     path = folder / "model.safetensors"
     about, weights = read_checkpoint(path)
@@ -95,6 +101,7 @@ def resume(folder, model, optimizer, steps:int)->Progress: # steps of the whole 
     if progress.step == steps: return progress  # a finished run needs no optimiser
     if not state.exists(): raise FileNotFoundError(f"{path} is of step {progress.step} of {steps}, but the optimiser's {state.name} is gone: remove {path.name} too, to train again")
     momenta = read_checkpoint(state)[1]
+    if average is not None: average.load_state_dict({k.removeprefix(_AVERAGE): v for k, v in momenta.items() if k.startswith(_AVERAGE)})
     for name, p in model.named_parameters():
         # like p: the fused optimiser needs the memory layout of the weights, a file has only the plain one
         if name in momenta: optimizer.state[p]["momentum_buffer"] = torch.empty_like(p).copy_(momenta[name])

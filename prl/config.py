@@ -78,6 +78,7 @@ class Config(BaseModel):
     image_column: str = "image"  # of parquet
     label_column: str = "label"  # of parquet
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2  # held out of each class where your images bring no test set
+    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.  # share of each class's training images that takes the test set's place: recipes are chosen on it, never on test data
     download: bool = True  # whether CIFAR may be downloaded
     many_above: _Count  # training images: a class with more is many-shot
     few_below: _Count  # training images: a class with fewer is few-shot
@@ -126,11 +127,13 @@ class Config(BaseModel):
     momentum: _Share = 0.9
     nesterov: bool = True
     weight_decay: _Weight  # of all parameters
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.  # the trained model is the moving average of the weights with this decay a step; 0: the last weights
     # augmentation
     pad: Annotated[int, Field(ge=0)]  # pixels that a crop may shift by
     flip: bool  # mirror half of the images
     degrees: _Weight  # largest rotation to either side
     mixup: _Weight = 0.  # alpha of its Beta distribution; 0 is off
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.  # share of each label that is spread over all classes
     # run
     seed: Annotated[int, Field(ge=0)] = 0  # of weights, batches, augmentation and preferences
     precision: Literal["auto", "float32", "bfloat16"]  # of the backbone while it trains; auto: bfloat16 where the device has it
@@ -179,8 +182,9 @@ def _defaults(given):
     share = BUDGETS.get(given.get("budget"), 1.)
     second = {"ride": 5}.get(name, Config.model_fields["second_epochs"].default)  # RIDE, config_imbalance_cifar100_ride_ea.json; MiSLAS takes 10
     chosen |= {"epochs": max(1, round(share * chosen["epochs"])), "second_epochs": max(1, round(share * chosen.get("second_epochs", second)))}
-    if given.get("mixup", chosen.get("mixup", 0)) and not method.soft and method.loss:
-        raise ValueError(f"mixup is {given['mixup']!r}, but the loss of method {name!r} needs whole labels: leave mixup at 0")
+    for k in ("mixup", "smoothing"):
+        if given.get(k, chosen.get(k, 0)) and not method.soft and method.loss:
+            raise ValueError(f"{k} is {given[k]!r}, but the loss of method {name!r} needs whole labels: leave {k} at 0")
     for k, readers in _READ_BY.items():
         if name not in readers and given.get(k, (usual := Config.model_fields[k].default)) != usual:
             raise ValueError(f"{k} is {given[k]!r}, but method {name!r} does not read it (it is for {', '.join(readers)}): leave it out")

@@ -22,13 +22,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 try: import resource
 except ImportError: resource = None  # Windows: peak memory is not known there
 
 import prl
-from .augment import augment, balanced_batches, batches, mixup
+from .augment import augment, balanced_batches, batches, mixup, smooth
 from .checkpoint import Progress, atomic_write, load, no_sums, read_checkpoint, read_json, resume, save_checkpoint
 from .config import Config, differences, first_stage, project_path, run_folder, run_name
 from .data import Data, load as load_images, log
@@ -82,7 +83,7 @@ def threads(n:int): # 0 changes nothing
 def load_data(config)->Data:
     "The data set that a config names."
     return load_images(config.dataset, project_path(config.data_root), config.imbalance_ratio, config.subset_seed, config.image_size,
-                       config.image_column, config.label_column, config.test_fraction, config.download)
+                       config.image_column, config.label_column, config.test_fraction, config.download, config.holdout)
 
 # %% ../nbs/09_fit.ipynb #75543873
 def claim(folder:Path, config:Config, fingerprint:str)->bool: # whether there is a checkpoint to go on from
@@ -100,11 +101,11 @@ def claim(folder:Path, config:Config, fingerprint:str)->bool: # whether there is
 
 # %% ../nbs/09_fit.ipynb #1d2ec5cb
 def stage_of(config:Config)->Config:
-    "The schedule that the loop follows: a second stage has its own epochs and learning rate, half a cosine, and no mixup."
+    "The schedule that the loop follows: a second stage has its own epochs and learning rate, half a cosine, whole labels and its last weights."
     method = METHODS[config.method]
     if not method.second(config): return config
     return config.model_copy(update=dict(epochs=config.second_epochs if method.second_loss else 0, learning_rate=config.second_learning_rate,
-                                         schedule="cosine", warmup=0., mixup=0.))
+                                         schedule="cosine", warmup=0., mixup=0., smoothing=0., average=0.))
 
 def train_step(model, loss, optimizer, config, train, index, step, steps): # config from `stage_of`
     "One update; returns its `Losses`, or stops where a loss is not finite."
@@ -114,6 +115,7 @@ def train_step(model, loss, optimizer, config, train, index, step, steps): # con
     images, target = train.images[index].to(device), train.labels[index].to(device)
     images = augment(images, generator, config.pad, config.flip, config.degrees)
     if config.mixup: images, target = mixup(images, target, len(model.class_names), config.mixup, generator)
+    if config.smoothing: target = smooth(target, len(model.class_names), config.smoothing)
     losses = loss(model, images, target, config, generator, step / steps)
     if not losses.total.isfinite():
         raise FloatingPointError(f"loss is {losses.total.item()} at step {step} of {steps} (losses of the heads {[round(v, 4) for v in losses.parts.tolist()]}, "
@@ -221,7 +223,8 @@ def _fit(config, data, device, bf16):
     n, saved = len(data.train.labels), time.monotonic()
     per_epoch = -(-n // config.batch_size)
     steps = stage.epochs * per_epoch
-    progress = resume(folder, model, optimizer, steps) if begun else Progress(0, [], no_sums(), {})
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(stage.average), use_buffers=True) if stage.average else None
+    progress = resume(folder, model, optimizer, steps, average) if begun else Progress(0, [], no_sums(), {})
     train, first = on_device(data.train, device), progress.step // per_epoch
     left = range(first, stage.epochs)
     for epoch in tqdm(left, initial=first, total=stage.epochs, unit="epoch", desc=run_name(config), mininterval=1) if left else left:
@@ -230,6 +233,7 @@ def _fit(config, data, device, bf16):
         for index in drawn[progress.step % per_epoch:]:
             before = time.monotonic()
             add(progress.epoch, train_step(model, loss, optimizer, stage, train, index, progress.step, steps))
+            if average is not None: average.update_parameters(model)
             progress.epoch["seconds"] += time.monotonic() - before
             progress.step += 1
             ends = progress.step % per_epoch == 0
@@ -238,9 +242,10 @@ def _fit(config, data, device, bf16):
                 progress.history.append(epoch_row(epoch, per_epoch, progress.epoch, optimizer.param_groups[0]["lr"], None if preference is None else preference.r))
                 progress.epoch = no_sums()
             due = time.monotonic() - saved > 60 * config.checkpoint_minutes if config.checkpoint_minutes else ends
+            if average is not None and progress.step == steps: model.load_state_dict(average.module.state_dict())
             if due or progress.step == steps:
                 progress.made_by = made_by(device, bf16)
-                save_checkpoint(folder, model, optimizer, config, fingerprint, progress)
+                save_checkpoint(folder, model, optimizer, config, fingerprint, progress, average)
                 saved = time.monotonic()
     if not steps and not begun:  # a second stage without steps
         before = time.monotonic()
