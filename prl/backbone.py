@@ -24,7 +24,9 @@ class Block(nn.Module):
     def forward(self, x):
         shortcut = x[:, :, ::self.stride, ::self.stride]
         if self.extra: shortcut = F.pad(shortcut, (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
-        return F.relu(self.conv2(F.relu(self.conv1(x))) + shortcut)
+        y = self.conv2(F.relu_(self.conv1(x)))  # in place: batch-norm keeps what it read, and nothing reads what it wrote
+        y += shortcut
+        return F.relu_(y)
 
 def _stage(inputs, outputs, blocks, stride):
     return nn.Sequential(Block(inputs, outputs, stride), *(Block(outputs, outputs) for _ in range(blocks - 1)))
@@ -52,7 +54,7 @@ def resnet32(channels:int=3, # of an image
     "ResNet-32 for small images, as LDAM, RIDE, SADE and BalPoE use it."
     if width not in ("full", "reduced"): raise ValueError(f"width is {width!r}: expected 'full' or 'reduced'")
     middle, last = (32, 64) if width == "full" else (24, 48)
-    stem = nn.Sequential(_conv(channels, 16), nn.ReLU(), _stage(16, 16, 5, 1))
+    stem = nn.Sequential(_conv(channels, 16), nn.ReLU(inplace=True), _stage(16, 16, 5, 1))
     return Branched(stem, [nn.Sequential(_stage(16, middle, 5, 2), _stage(middle, last, 5, 2)) for _ in range(branches)], last)
 
 # %% ../nbs/04_backbone.ipynb #1559f9e1

@@ -80,6 +80,6 @@ def diversity(expert:torch.Tensor, # (N, C), logits of one expert
               temperatures=1., # (C,), from `diversity_temperatures`
              )->torch.Tensor: # scalar, at least 0
     "`T̄² KL(softmax(mean / T) ‖ softmax(expert / T))`: what RIDE maximises for each expert (Wang et al. 2021, RIDE; against the mean of the experts, as in their code)."
-    temperatures = torch.as_tensor(temperatures, dtype=expert.dtype, device=expert.device)
+    if not isinstance(temperatures, torch.Tensor): temperatures = expert.new_full((), temperatures)  # filled on the device, not copied to it
     log_q, p = F.log_softmax(expert / temperatures, 1), F.softmax(mean.detach() / temperatures, 1)
     return temperatures.mean() ** 2 * F.kl_div(log_q, p, reduction="batchmean")

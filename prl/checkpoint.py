@@ -55,13 +55,13 @@ def no_sums()->dict:
 _AVERAGE = "average."  # before the names of averaged weights, beside the momenta
 
 def save_checkpoint(folder, model, optimizer, config, fingerprint, progress,
-                    average=None, # moving average of the weights under way, a `torch.optim.swa_utils.AveragedModel`
+                    average:dict=None, # state dict of the averaged weights under way
                    )->None:
     "Optimiser state, then weights with all that describes them; optimiser states of earlier steps are removed last."
     names = {p: name for name, p in model.named_parameters()}
     state = {} if optimizer is None else optimizer.state  # a second stage may take no steps
     momenta = {names[p]: s["momentum_buffer"].contiguous() for p, s in state.items() if s.get("momentum_buffer") is not None}
-    if average is not None: momenta |= {_AVERAGE + k: v.contiguous() for k, v in average.state_dict().items()}
+    if average is not None: momenta |= {_AVERAGE + k: v.contiguous() for k, v in average.items()}
     atomic_write(folder / f"optimizer-{progress.step}.safetensors", save(momenta))
     about = dict(format="prl-1", config=identity(config), fingerprint=fingerprint, class_names=model.class_names,
                  train_counts=model.train_counts, channels=len(model.phi.mean), **vars(progress))
@@ -91,7 +91,8 @@ def set_weights(model, weights, path):
 
 # %% ../nbs/08c_checkpoint.ipynb #2a531d31
 def resume(folder, model, optimizer, steps:int, # of the whole run
-           average=None)->Progress:
+           average:dict=None, # as in `save_checkpoint`; filled
+          )->Progress:
     "Put model and optimiser back where the run's checkpoint left them."
     path = folder / "model.safetensors"
     about, weights = read_checkpoint(path)
@@ -101,7 +102,7 @@ def resume(folder, model, optimizer, steps:int, # of the whole run
     if progress.step == steps: return progress  # a finished run needs no optimiser
     if not state.exists(): raise FileNotFoundError(f"{path} is of step {progress.step} of {steps}, but the optimiser's {state.name} is gone: remove {path.name} too, to train again")
     momenta = read_checkpoint(state)[1]
-    if average is not None: average.load_state_dict({k.removeprefix(_AVERAGE): v for k, v in momenta.items() if k.startswith(_AVERAGE)})
+    for k in average or {}: average[k].copy_(momenta[_AVERAGE + k])
     for name, p in model.named_parameters():
         # like p: the fused optimiser needs the memory layout of the weights, a file has only the plain one
         if name in momenta: optimizer.state[p]["momentum_buffer"] = torch.empty_like(p).copy_(momenta[name])

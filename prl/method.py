@@ -18,7 +18,7 @@ from .heads import DialHeads, FixedHeads, ReleasedHeads, ScaledHeads
 from .hypernet import FreeHeads, HyperHeads
 from .loss import environment_log_prior
 from .model import Features, Model
-from .objective import Losses
+from .objective import Drawn, Losses
 from .preference import along
 from .routed import Routed
 from .unlabelled import ShiftEstimator, aggregate_experts, correct_shift, fit_estimator
@@ -126,8 +126,9 @@ class Method:
     "A system of the study: how to build it, what a training step minimises, what follows."
     name: str
     source: str  # the paper it comes from
-    loss: Callable  # (model, images, target, config, generator, done) -> Losses; `done` is the share of the run so far
+    loss: Callable  # (model, images, target, config, drawn, late) -> Losses; `late` from 80 % of the run on
     head: Callable = None  # (config, branches, C, d, log π) -> heads
+    draw: Callable = objective.draw_none  # (config, generator) -> Drawn: the preferences of a step
     settings: dict = field(default_factory=dict)  # fields of Config that make it this method, and that it fixes
     defaults: dict = field(default_factory=dict)  # fields of Config that it sets where the user does not
     kind: Callable = None  # (config, class_names, train_counts, mean, std) -> model, where heads do not tell the whole
@@ -153,41 +154,46 @@ class Method:
     def second(self, config)->bool: # whether this run is a second stage
         return bool(self.first) and config.stage != 1
 
+    def objective(self, config)->tuple: # loss and draw of the stage that the run is
+        return (self.second_loss, objective.draw_none) if self.second(config) else (self.loss, self.draw)
+
 # %% ../nbs/08_method.ipynb #b089feab
-def _by_objective(model, images, target, config, generator, done=0.)->Losses:
-    return {"paper": objective.expert_objective, "sum": objective.expert_objective,
-            "environment": objective.environment_objective}[config.objective](model, images, target, config, generator, done)
+def _by_objective(model, images, target, config, drawn, late=False)->Losses:
+    return (objective.environment_objective if config.objective == "environment" else objective.expert_objective)(model, images, target, config, drawn, late)
+
+def _draw_by_objective(config, generator)->Drawn:
+    return (objective.draw_environments if config.objective == "environment" else objective.draw_experts)(config, generator)
 
 # %% ../nbs/08_method.ipynb #c567a328
 _PRL = "Zhao et al., Breaking Long-Tailed Learning Bottlenecks, NeurIPS 2024"
 _FIXED, _THREE = dict(hypernet=False), dict(hypernet=False, branches=3)
-_COSINE = dict(classifier="cosine")
+_COSINE, _CORNERS, _DRAWN = dict(classifier="cosine"), dict(draw=objective.draw_corners), dict(draw=_draw_by_objective)
 METHODS = {m.name: m for m in (
-    Method("softmax", "cross-entropy", objective.softmax_objective, fixed_heads(_training), _FIXED, needs_prior=False, soft=True),
-    Method("balanced_softmax", "Ren et al., Balanced Meta-Softmax, NeurIPS 2020", objective.balanced_softmax_objective, fixed_heads(_uniform), _FIXED, soft=True),
+    Method("softmax", "cross-entropy", objective.softmax_objective, fixed_heads(_training), settings=_FIXED, needs_prior=False, soft=True),
+    Method("balanced_softmax", "Ren et al., Balanced Meta-Softmax, NeurIPS 2020", objective.balanced_softmax_objective, fixed_heads(_uniform), settings=_FIXED, soft=True),
     Method("ldam_drw", "Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019",
-           objective.ldam_drw_objective, fixed_heads(_unknown), _FIXED | _COSINE),
-    Method("lade", "Hong et al., Disentangling Label Distribution for Long-Tailed Visual Recognition, CVPR 2021", objective.lade_objective, fixed_heads(_uniform), _FIXED),
-    Method("mislas", "Zhong et al., Improving Calibration for Long-Tailed Recognition, CVPR 2021", objective.softmax_objective, scaled_heads, _FIXED,
-           dict(mixup=1.), first="own", second_loss=objective.smoothing_objective, trains=train_classifier, soft=True),
+           objective.ldam_drw_objective, fixed_heads(_unknown), settings=_FIXED | _COSINE),
+    Method("lade", "Hong et al., Disentangling Label Distribution for Long-Tailed Visual Recognition, CVPR 2021", objective.lade_objective, fixed_heads(_uniform), settings=_FIXED),
+    Method("mislas", "Zhong et al., Improving Calibration for Long-Tailed Recognition, CVPR 2021", objective.softmax_objective, scaled_heads, settings=_FIXED,
+           defaults=dict(mixup=1.), first="own", second_loss=objective.smoothing_objective, trains=train_classifier, soft=True),
     Method("ride", "Wang et al., Long-Tailed Recognition by Routing Diverse Distribution-Aware Experts, ICLR 2021", objective.ride_objective,
-           settings=_THREE | _COSINE, defaults=dict(width="reduced", second_learning_rate=.01), kind=build_routed,
+           settings=_THREE | _COSINE, defaults=dict(width="reduced", second_learning_rate=.01), kind=build_routed, **_CORNERS,
            first="own", second_loss=objective.router_objective, trains=train_router),
     Method("sade", "Zhang et al., Self-Supervised Aggregation of Diverse Experts, NeurIPS 2022", objective.sade_objective, fixed_heads(_mean_of_experts),
-           _THREE | _COSINE, dict(width="reduced"), adapt=aggregate_experts, views=10, soft=True),
+           settings=_THREE | _COSINE, defaults=dict(width="reduced"), **_CORNERS, adapt=aggregate_experts, views=10, soft=True),
     Method("balpoe", "Sanchez Aimar et al., Balanced Product of Calibrated Experts, CVPR 2023", objective.balpoe_objective, fixed_heads(_uniform),
-           _THREE | _COSINE, dict(mixup=.4), soft=True),
+           settings=_THREE | _COSINE, defaults=dict(mixup=.4), **_CORNERS, soft=True),
     Method("lsc", "Wei et al., Learning Label Shift Correction for Test-Agnostic Long-Tailed Recognition, ICML 2024", None, settings=_FIXED,
            defaults=dict(base="balanced_softmax"), kind=build_shifted, first="base", finish=train_estimator, adapt=correct_shift),
-    Method("dial", "post-hoc logit adjustment, Menon et al., ICLR 2021", None, dial_heads, _FIXED, dict(tau=1.), first="base"),
+    Method("dial", "post-hoc logit adjustment, Menon et al., ICLR 2021", None, dial_heads, settings=_FIXED, defaults=dict(tau=1.), first="base"),
     Method("specialist", "one classifier trained for one preference: this study's control", objective.specialist_objective, fixed_heads(_own),
-           _FIXED | _COSINE, dict(tau=1.), soft=True),
-    Method("prl", _PRL, _by_objective, preference_heads, _COSINE, soft=True),
-    Method("prl_no_hypernet", _PRL + ", ablation", _by_objective, preference_heads, _COSINE | dict(hypernet=False), soft=True),
-    Method("prl_no_tchebycheff", _PRL + ", ablation", _by_objective, preference_heads, _COSINE | dict(objective="sum"), soft=True),
+           draw=objective.draw_own, settings=_FIXED | _COSINE, defaults=dict(tau=1.), soft=True),
+    Method("prl", _PRL, _by_objective, preference_heads, **_DRAWN, settings=_COSINE, soft=True),
+    Method("prl_no_hypernet", _PRL + ", ablation", _by_objective, preference_heads, **_DRAWN, settings=_COSINE | dict(hypernet=False), soft=True),
+    Method("prl_no_tchebycheff", _PRL + ", ablation", _by_objective, preference_heads, **_DRAWN, settings=_COSINE | dict(objective="sum"), soft=True),
     # λ = 0.1 and mixup as in their config; any λ gives the same loss
     Method("prl_released", "code that Zhao et al. released (DataLab-atom/PRL)", objective.released_objective, released_heads,
-           dict(branches=3, classifier="cosine"), dict(lam=.1, mixup=.4), soft=True),
+           objective.draw_released, dict(branches=3, classifier="cosine"), dict(lam=.1, mixup=.4), soft=True),
     # τ = 1 puts the uniform prior in the middle of the simplex, where "balanced" lies
-    Method("prl_environment", "this study", _by_objective, preference_heads, _COSINE | dict(objective="environment"), dict(tau=1.), soft=True),
+    Method("prl_environment", "this study", _by_objective, preference_heads, **_DRAWN, settings=_COSINE | dict(objective="environment"), defaults=dict(tau=1.), soft=True),
 )}

@@ -65,6 +65,7 @@ class Model(nn.Module):
         self.class_names, self.train_counts = list(class_names), list(train_counts)
         self.regimes, self.tau, self.scale, self.by_regime = regimes, tau, scale, False
         counts = torch.tensor(self.train_counts, dtype=torch.float32)
+        self.register_buffer("counts", counts, persistent=False)
         self.register_buffer("log_prior", (counts / counts.sum()).log(), persistent=False)
 
     def features(self, images): # (N, channels, H, W) -> (N, branches, d), of unit length where the classifier is a cosine

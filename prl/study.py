@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from .config import Config, first_stage, run_folder
-from .fit import fit, load_data
+from .fit import fit, fit_together, load_data, shared
 from .method import METHODS
 from .record import collect, examine, launch, read, recorded
 
@@ -53,6 +53,18 @@ def _side_by_side(configs, jobs):
                 else: yield running[done]
             if failed: raise RuntimeError("\n".join(failed))
 
+def _together(configs, size):
+    # in this process, first stages before what starts from them
+    for second in (False, True):
+        alike = {}
+        for c in configs:
+            if METHODS[c.method].second(c) == second: alike.setdefault(shared(c), []).append(c)
+        for group in alike.values():
+            for k in range(0, len(group), size):
+                for run in fit_together(group[k:k + size]):
+                    examine(run)
+                    yield run.config
+
 def _one_by_one(configs):
     for config in configs:
         launch(config)
@@ -60,6 +72,7 @@ def _one_by_one(configs):
 
 def study(configs:list,
           jobs:int=0, # processes that only measure, side by side; 0: execute `train.ipynb` for each run, one after the other
+          together:int=0, # runs that this process trains at once: on a GPU, which one small model leaves idle
           weights:bool=False, # whether a record is not enough: train again where the model is not here
          )->pd.DataFrame: # rows of all these runs
     "Train the runs that are not recorded yet, one line for each, and collect the rows: broken ones go on from their checkpoint."
@@ -71,6 +84,7 @@ def study(configs:list,
     missing = [c for c in every if c in missing or c in needed and c not in here]
     if len(missing) < len(every): print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
     if missing and not own: load_data(missing[0])  # before any run: what has to be downloaded is, once
-    for k, config in enumerate(_side_by_side(missing, jobs) if jobs else _one_by_one(missing), 1):
+    done = _together(missing, together) if together else _side_by_side(missing, jobs) if jobs else _one_by_one(missing)
+    for k, config in enumerate(done, 1):
         print(f"{k}/{len(missing)} {run_folder(config).name}: {read(run_folder(config))['seconds']:.0f} s", flush=True)
     return collect(configs[0].runs, {run_folder(config).name for config in configs})

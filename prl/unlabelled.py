@@ -45,7 +45,7 @@ def random_views(images:torch.Tensor, # (N, channels, H, W), uint8
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         for _ in range(count):
-            yield torch.cat([augment(torch.stack([colour(image) for image in part]), torch.default_generator, config.pad, config.flip, 0.) for part in images.cpu().split(500)])
+            yield torch.cat([augment(torch.stack([colour(image) for image in part]), torch.rand(len(part), 4), config.pad, config.flip, 0.) for part in images.cpu().split(500)])
 
 @torch.no_grad()
 def expert_views(model, images:torch.Tensor, count:int, config, # as in `random_views`
