@@ -18,9 +18,9 @@ reports: $(BIN)/installed ## render the report and the index from the recorded r
 	$(BIN)/nbdev_clean --fname reports
 	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
 
-benchmark: $(BIN)/installed ## time a training step and a thousand preferences, on an otherwise idle machine
-	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-1branch.ipynb -p batch_size 128 -p pairs 7 -p steps 3 -p sweeps 7
-	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-3branches.ipynb -p branches 3 -p batch_size 128 -p pairs 7 -p steps 3 -p sweeps 7
+benchmark: $(BIN)/installed ## time training, starting, using and growing, on an otherwise idle machine; ARGS="-p sade FOLDER -p released FOLDER" for other people's code
+	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-1branch.ipynb -p batch_size 128 -p rounds 5 -p steps 4 -p compiled True -p grow 8142 -p folder reports/benchmark/1branch $(ARGS)
+	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-3branches.ipynb -p branches 3 -p batch_size 128 -p rounds 5 -p steps 4 -p compiled True -p folder reports/benchmark/3branches $(ARGS)
 	$(BIN)/nbdev_clean --fname reports
 
 export: $(BIN)/installed ## after editing a notebook: clean notebooks, write prl/

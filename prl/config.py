@@ -140,7 +140,7 @@ class Config(BaseModel):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"  # auto: cuda where there is one, else cpu
     threads: Annotated[int, Field(ge=0)]  # of PyTorch on the CPU; 0 leaves its own choice. Tiny networks lose time with more than one
     simplex_steps: _Count = 20  # intervals along an edge of the preference grid that is evaluated; 20 gives 231 preferences
-    checkpoint_minutes: _Weight = 0.  # between checkpoints; 0 is after every epoch
+    checkpoint_minutes: _Weight = 0.  # between checkpoints; 0 is after every epoch, on a GPU a minute
     runs: str = Field(default_factory=lambda: os.environ.get("PRL_RUNS", "reports/runs"))  # folder of the runs
 
     def __init__(self, **given):

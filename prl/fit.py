@@ -150,7 +150,8 @@ class Training:
         last_rate, progress = self.rate, self.progress
         progress.step += 1
         ends = progress.step % self.per_epoch == 0
-        due = time.monotonic() - self.saved > 60 * self.config.checkpoint_minutes if self.config.checkpoint_minutes else ends
+        minutes = self.config.checkpoint_minutes or (self.device.type == "cuda")  # epochs of a second would be spent writing
+        due = time.monotonic() - self.saved > 60 * minutes if minutes else ends
         done = progress.step == self.steps
         if ends or due or done or self.device.type == "cpu": self.read()
         if ends:

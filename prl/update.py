@@ -115,8 +115,8 @@ class Updater:
 
     def _side_by_side(self, trainings, given, late):
         here = torch.cuda.current_stream()
-        for t in trainings: self.streams.setdefault(id(t), torch.cuda.Stream())
         for t, g in zip(trainings, given):
+            if id(t) not in self.streams: self.streams[id(t)] = torch.cuda.Stream()  # always the same: what a backward pass keeps belongs to its stream
             self.streams[id(t)].wait_stream(here)
             with torch.cuda.stream(self.streams[id(t)]): t.update(g, late)
         for t in trainings: here.wait_stream(self.streams[id(t)])
