@@ -45,6 +45,9 @@ def _numbers(config, draw, step, n): # of a step of n images: those of `augment`
     mixed = mixing(n, config.mixup, generator) if config.mixup else (turn.new_empty(0), torch.empty(0, dtype=torch.long))
     return turn, *mixed, *draw(config, generator)
 
+def _sent(x, device): # to a GPU from pinned memory, so that nobody waits
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and x.device.type == "cpu" else x.to(device)
+
 def inputs(train, # images and labels
            drawn:list, # of index tensors, from `shuffled`
            step:int, # of the first of them, counted over the run
@@ -56,8 +59,9 @@ def inputs(train, # images and labels
     "The steps of an epoch, each the same whatever is made ready with it."
     for start in range(0, len(drawn), ahead):
         part = drawn[start:start + ahead]
-        sizes, index = [len(i) for i in part], torch.cat(part).to(train.labels.device)
+        sizes = [len(i) for i in part]
         turns, shares, others, alphas, regimes = zip(*(_numbers(config, draw, step + start + k, n) for k, n in enumerate(sizes)))
-        images = augment(train.images[index].to(device), torch.cat(turns).to(device), config.pad, config.flip, config.degrees)
-        mixed = [torch.cat(m).to(device).split(sizes if config.mixup else [0] * len(sizes)) for m in (shares, others)]
-        yield from map(Inputs, images.split(sizes), train.labels[index].to(device).split(sizes), *mixed, torch.stack(alphas).to(device), torch.stack(regimes).to(device))
+        index = _sent(torch.cat(part), train.labels.device)
+        images = augment(_sent(train.images[index], device), _sent(torch.cat(turns), device), config.pad, config.flip, config.degrees)
+        mixed = [_sent(torch.cat(m), device).split(sizes if config.mixup else [0] * len(sizes)) for m in (shares, others)]
+        yield from map(Inputs, images.split(sizes), _sent(train.labels[index], device).split(sizes), *mixed, _sent(torch.stack(alphas), device), _sent(torch.stack(regimes), device))

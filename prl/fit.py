@@ -7,6 +7,7 @@ __all__ = ['Run', 'load_data', 'claim', 'epoch_row', 'on_device', 'channel_stati
            'Training', 'fit', 'shared', 'fit_together']
 
 # %% ../nbs/09_fit.ipynb #a70900e6
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,9 +120,9 @@ class Training:
         self.loss, self.draw = self.method.objective(config)
         self.per_epoch = -(-len(data.train.labels) // config.batch_size)
         self.steps = self.stage.epochs * self.per_epoch
-        self.average = {k: v.clone() for k, v in self.model.state_dict().items()} if self.stage.average else None
+        self.average = {k: torch.zeros_like(v) for k, v in self.model.state_dict().items()} if self.stage.average else None
         self.progress = resume(self.folder, self.model, self.optimizer, self.steps, self.average) if begun else Progress(0, [], no_sums(), {})
-        self.tally, self.clock, self.saved = no_tally(device), time.monotonic(), time.monotonic()
+        self.tally, self.clock, self.beside, self.saved = no_tally(device), None, 1, time.monotonic()
 
     def inputs(self, train, epoch): # what is left of an epoch
         drawn = shuffled(self.data.train.labels, self.config, epoch, self.method.second(self.config))
@@ -130,7 +131,9 @@ class Training:
     @property
     def rate(self): return learning_rate(self.progress.step, self.steps, self.stage)
 
-    def update(self, given, late): update(self.model, self.loss, self.optimizer, self.stage, given, self.tally, late, self.average)
+    def update(self, given, late):
+        if self.clock is None: self.clock = time.monotonic()
+        update(self.model, self.loss, self.optimizer, self.stage, given, self.tally, late, self.average)
 
     def read(self): # from the device to the host, which waits for it
         steps, loss, bad, *parts = self.tally.tolist()
@@ -142,12 +145,12 @@ class Training:
         sums["loss"] += loss
         sums["parts"] = [a + b for a, b in zip(sums["parts"], parts[:half])]
         sums["counts"] = [a + int(b) for a, b in zip(sums["counts"], parts[half:])]
-        sums["seconds"] += time.monotonic() - self.clock
+        sums["seconds"] += (time.monotonic() - self.clock) / self.beside  # its share of what the process took
         self.clock = time.monotonic()
         self.tally.zero_()
 
-    def advance(self, together): # after an update
-        last_rate, progress = self.rate, self.progress
+    def advance(self, beside): # after an update, of so many trainings at once
+        self.beside, last_rate, progress = beside, self.rate, self.progress
         progress.step += 1
         ends = progress.step % self.per_epoch == 0
         minutes = self.config.checkpoint_minutes or (self.device.type == "cuda")  # epochs of a second would be spent writing
@@ -158,17 +161,19 @@ class Training:
             preference = getattr(self.model.head, "preference", None)
             progress.history.append(epoch_row(progress.step // self.per_epoch - 1, self.per_epoch, progress.epoch, last_rate, None if preference is None else preference.r))
             progress.epoch = no_sums()
-        if done and self.average is not None: self.model.load_state_dict(self.average)
-        if due or done: self.save(together)
+        if done and self.average is not None:  # it began at zero
+            self.model.load_state_dict({k: v / (1 - self.stage.average ** self.steps) if v.is_floating_point() else v for k, v in self.average.items()})
+        if due or done: self.save()
 
-    def save(self, together=1):
-        self.progress.made_by = made_by(self.device, self.bf16, together)
+    def save(self):
+        self.progress.made_by = made_by(self.device, self.bf16, self.beside)
         save_checkpoint(self.folder, self.model, self.optimizer, self.config, self.fingerprint, self.progress, self.average)
         self.saved = self.clock = time.monotonic()
 
     def finish(self, train): # a second stage without steps
+        before = time.monotonic()
         if self.method.finish: self.method.finish(self.model, train, self.config)
-        self.progress.history.append({"epoch": 0, "learning_rate": 0., "loss": float("nan"), "seconds": time.monotonic() - self.clock})
+        self.progress.history.append({"epoch": 0, "learning_rate": 0., "loss": float("nan"), "seconds": time.monotonic() - before})
         self.save()
 
     def run(self)->Run: # once it is trained
@@ -188,13 +193,14 @@ def fit(config:Config,
 _SHARED = ("dataset", "data_root", "imbalance_ratio", "subset_seed", "image_size", "image_column", "label_column", "test_fraction", "holdout", "batch_size", "device", "precision", "threads")
 
 def shared(config)->tuple:
-    "What runs have in common that can be trained side by side: data, batch size, number of epochs, device."
+    "What runs have in common that can be trained side by side: data, batch size, number of epochs, device, precision, threads."
     return *(getattr(config, k) for k in _SHARED), stage_of(config).epochs
 
 def fit_together(configs:list, # of Config
                  data:Data=None,
-                )->list: # of Run
-    "Train several runs in one process: on a GPU side by side, on a CPU in turn. Each ends as it would alone."
+                 failed:list=None, # gets the error of each run that fails; None: raised when the others are done
+                )->list: # of Run, those that did not fail
+    "Train several runs in one process: on a GPU side by side, on a CPU in turn, where each ends exactly as it would alone."
     config = configs[0]
     for other in configs[1:]:
         names = [k for k, a, b in zip((*_SHARED, "epochs"), shared(config), shared(other)) if a != b]
@@ -204,24 +210,34 @@ def fit_together(configs:list, # of Config
     data = data or load_data(config)
     for c in configs:
         if c.first and not (run_folder(c) / "model.safetensors").exists(): check_first(c, data)
-    with threads(config.threads):
+    errors = []
+    with threads(config.threads), torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
         trainings = [Training(c, data, device, bf16) for c in configs]
-        if any(t.progress.step < t.steps or not t.progress.history for t in trainings): _train(trainings, on_device(data.train, device), device)
-        return [t.run() for t in trainings]
+        if any(t.progress.step < t.steps or not t.progress.history for t in trainings):
+            searched, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+            if device.type == "cuda": torch.cuda.reset_peak_memory_stats()
+            try: errors = _train(trainings, on_device(data.train, device), device)
+            finally: torch.backends.cudnn.benchmark = searched
+        runs = [t.run() for t in trainings if t not in errors]
+    if errors and failed is None: raise FloatingPointError("; ".join(map(str, errors.values())))
+    if errors: failed += errors.values()
+    return runs
 
-def _train(trainings, train, device):
-    updater, name, per_epoch, steps = Updater(device), run_name(trainings[0].config), trainings[0].per_epoch, trainings[0].steps
+def _train(trainings, train, device)->dict: # training -> what went wrong
+    errors, updater, name, per_epoch, steps = {}, Updater(device), run_name(trainings[0].config), trainings[0].per_epoch, trainings[0].steps
     epochs = range(min(t.progress.step for t in trainings) // per_epoch, steps // per_epoch)
     if not steps:
         for t in trainings:
             if not t.progress.history: t.finish(train)
-        return
+        return errors
     if len(trainings) > 1: name += f" and {len(trainings) - 1} more"
-    for t in trainings: t.clock = time.monotonic()
     for epoch in tqdm(epochs, initial=epochs.start, total=epochs.stop, unit="epoch", desc=name, mininterval=1):
-        given = {t: t.inputs(train, epoch) for t in trainings if t.progress.step < (epoch + 1) * per_epoch}
-        for step in range(min(t.progress.step for t in given), (epoch + 1) * per_epoch):
-            now = [t for t in given if t.progress.step == step]  # one that was stopped later waits for the others
+        given = {t: t.inputs(train, epoch) for t in trainings if t not in errors and t.progress.step < (epoch + 1) * per_epoch}
+        for step in range(min((t.progress.step for t in given), default=(epoch + 1) * per_epoch), (epoch + 1) * per_epoch):
+            now = [t for t in given if t not in errors and t.progress.step == step]  # one that was stopped later waits for the others
             for t in now: set_rate(t.optimizer, t.rate)
             updater(now, [next(given[t]) for t in now], step / steps >= DEFERRED)
-            for t in now: t.advance(len(trainings))
+            for t in now:
+                try: t.advance(len(now))
+                except FloatingPointError as error: errors[t] = error
+    return errors

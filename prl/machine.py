@@ -53,7 +53,7 @@ def hardware(device)->str:
     return f"{names[0] if names else platform.machine()}, {torch.get_num_threads()} threads"
 
 def made_by(device, bf16,
-            together:int=1, # trainings that shared the process: seconds and peak memory are of all
+            together:int=1, # trainings that shared the process: peak memory is of all, seconds are a share
            )->dict:
     "Provenance of a training: every number that comes from it carries this."
     if device.type == "cuda": peak = torch.cuda.max_memory_allocated() / 2**20

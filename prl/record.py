@@ -171,6 +171,7 @@ def write_index(path="reports")->Path:
     path, systems = project_path(path), {}
     for file in sorted(path.rglob("record.json")):
         record, rows = read(file.parent), pd.read_parquet(file.parent / "rows.parquet")
+        if record["config"].get("holdout"): continue  # measured on training images, for `recipe.ipynb`
         value = rows.query("preference in ('balanced', 'none') and environment == 'uniform' and estimator == 'weighted' and prior == 'none' and metric == 'accuracy'").set_index("group").value
         systems.setdefault(re.sub(r"-s\d+$", "", record["run"]), []).append((file.parent, record, value))
     lines = ["# Runs", "", "Uniform test set, balanced preference where the method follows one, no prior known; accuracy in percent over the whole test set, mean over the seeds. "

@@ -55,15 +55,17 @@ def _side_by_side(configs, jobs):
 
 def _together(configs, size):
     # in this process, first stages before what starts from them
+    failed = []
     for second in (False, True):
         alike = {}
         for c in configs:
             if METHODS[c.method].second(c) == second: alike.setdefault(shared(c), []).append(c)
         for group in alike.values():
             for k in range(0, len(group), size):
-                for run in fit_together(group[k:k + size]):
+                for run in fit_together(group[k:k + size], failed=failed):
                     examine(run)
                     yield run.config
+        if failed: raise RuntimeError("\n".join(map(str, failed)))
 
 def _one_by_one(configs):
     for config in configs:

@@ -87,14 +87,15 @@ def update(model, loss, optimizer, config, given:Inputs,
     if average is not None: blend(average, model, config.average)
     add(tally, Losses(*(x.detach() for x in losses)))
 
-# %% ../nbs/08f_update.ipynb #2a6d0c03
+# %% ../nbs/08f_update.ipynb #486ecbc2
+_STREAMS = []  # shared by all updaters: each stream keeps memory of its own
 _PLAIN = 3  # steps of each shape before it is recorded: cuDNN chooses its kernels, momenta come to be
 
 class Updater:
-    "Steps of one or several trainings; on a GPU each shape is recorded once and replayed."
+    "Steps of one or several trainings; on a GPU each is recorded once for a set of trainings, their shapes and lateness, and replayed."
     def __init__(self, device):
         self.on_gpu, self.streams, self.graphs, self.seen = device.type == "cuda", {}, {}, Counter()
-        if self.on_gpu: torch.backends.cudnn.benchmark, self.pool = True, torch.cuda.graph_pool_handle()
+        if self.on_gpu: self.pool = torch.cuda.graph_pool_handle()
 
     def __call__(self,
                  trainings:list, # each with `update(given, late)`, of its own model
@@ -116,17 +117,19 @@ class Updater:
     def _side_by_side(self, trainings, given, late):
         here = torch.cuda.current_stream()
         for t, g in zip(trainings, given):
-            if id(t) not in self.streams: self.streams[id(t)] = torch.cuda.Stream()  # always the same: what a backward pass keeps belongs to its stream
+            if len(_STREAMS) == len(self.streams): _STREAMS.append(torch.cuda.Stream())
+            self.streams.setdefault(id(t), _STREAMS[len(self.streams) - (id(t) in self.streams)])  # always the same: what a backward pass keeps belongs to its stream
             self.streams[id(t)].wait_stream(here)
             with torch.cuda.stream(self.streams[id(t)]): t.update(g, late)
         for t in trainings: here.wait_stream(self.streams[id(t)])
 
     def _record(self, key, trainings, given, late):
-        places, graph = [Inputs(*(x.clone() for x in g)) for g in given], torch.cuda.CUDAGraph()
+        places, graph, here = [Inputs(*(x.clone() for x in g)) for g in given], torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph, pool=self.pool): self._side_by_side(trainings, places, late)
         except RuntimeError as error:
-            log.warning("the step could not be recorded as a CUDA graph (%s): it goes on without, more slowly", error)
+            torch.cuda.set_stream(here)  # a recording that fails leaves its own behind
+            log.warning("the step could not be recorded as a CUDA graph (%s): it goes on without, more slowly", error.__context__ or error)
             self.graphs = None
             return False
         self.graphs[key] = graph, places

@@ -105,13 +105,18 @@ def test_papermill_bad_parameter(arguments, says, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("arguments, says", [
-    (["-y", "{methods: [softmax, sadee]}"], "did you mean 'sade'"),
-    (["-p", "published", "nowhere.csv"], "cannot be read as CSV"),
-    (["-p", "seed", 3], "seed is set by the comparison itself"),
+@pytest.mark.parametrize("notebook, arguments, says", [
+    ("compare", ["-y", "{methods: [softmax, sadee]}"], "did you mean 'sade'"),
+    ("compare", ["-p", "published", "nowhere.csv"], "cannot be read as CSV"),
+    ("compare", ["-p", "seed", 3], "seed is set by the comparison itself"),
+    ("recipe", ["-p", "holdout", 0.0], "never on test images"),
+    ("recipe", ["-y", "{candidates: [{schedul: cosine}]}"], "did you mean 'schedule'"),
+    ("benchmark", ["-p", "only", "trian"], "expected all or one of train, tried"),
+    ("benchmark", ["-p", "sade", "nowhere", "-p", "only", "train", "-p", "branches", 3], "give the folder of a checkout"),
 ])
-def test_compare_bad_parameter(arguments, says, tmp_path):
-    done = papermill("nbs/compare.ipynb", tmp_path / "out.ipynb", "-p", "runs", tmp_path / "runs", *arguments)
+def test_bad_parameter_of_other_notebooks(notebook, arguments, says, tmp_path):
+    runs = [] if notebook == "benchmark" else ["-p", "runs", tmp_path / "runs"]
+    done = papermill(f"nbs/{notebook}.ipynb", tmp_path / "out.ipynb", *runs, *arguments)
     assert done.returncode != 0 and says in done.stderr
     assert not (tmp_path / "runs").exists()
 
