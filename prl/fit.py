@@ -210,7 +210,7 @@ def fit_together(configs:list, # of Config
     data = data or load_data(config)
     for c in configs:
         if c.first and not (run_folder(c) / "model.safetensors").exists(): check_first(c, data)
-    errors = []
+    errors = {}
     with threads(config.threads), torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
         trainings = [Training(c, data, device, bf16) for c in configs]
         if any(t.progress.step < t.steps or not t.progress.history for t in trainings):

@@ -117,8 +117,9 @@ class Updater:
     def _side_by_side(self, trainings, given, late):
         here = torch.cuda.current_stream()
         for t, g in zip(trainings, given):
-            if len(_STREAMS) == len(self.streams): _STREAMS.append(torch.cuda.Stream())
-            self.streams.setdefault(id(t), _STREAMS[len(self.streams) - (id(t) in self.streams)])  # always the same: what a backward pass keeps belongs to its stream
+            if id(t) not in self.streams:  # always the same: what a backward pass keeps belongs to its stream
+                if len(_STREAMS) == len(self.streams): _STREAMS.append(torch.cuda.Stream())
+                self.streams[id(t)] = _STREAMS[len(self.streams)]
             self.streams[id(t)].wait_stream(here)
             with torch.cuda.stream(self.streams[id(t)]): t.update(g, late)
         for t in trainings: here.wait_stream(self.streams[id(t)])
