@@ -22,6 +22,7 @@ from .config import setting_of
 from .data import nearest
 from .evaluate import EDGE, group_weights, image_weights
 from .interval import bootstrap
+from .settings import BUDGETS
 
 # %% ../nbs/14b_compare.ipynb #a0561c28
 TITLES = {  # method -> what the tables call it, in their order
@@ -50,7 +51,7 @@ def title(setting:str)->str: # as in `prl.record.collect`, "prl-branches3-quick"
     rest = [r.replace("base", "on ", 1).replace("balanced_softmax", "balanced softmax").replace("branches3", "3 branches").replace("tail_weight", "tail weight ").replace("stage1", "first stage").replace("classifier", "")
             .replace("tau", "τ = ").replace("regimesvertex", "a corner for each expert").replace("scalarizemean", "mean")
             .replace("branch_losseach", "each trained alone").replace("spread", "spread ")
-            for r in rest if r not in ("quick", "published")]
+            for r in rest if r not in (*BUDGETS, "published")]
     return TITLES[method] + (f" ({', '.join(rest)})" if rest else "")
 
 # %% ../nbs/14b_compare.ipynb #877fcb72
