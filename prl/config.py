@@ -154,6 +154,7 @@ def _defaults(given):
     if given.get("recipe") == "published" and not dataset.startswith("cifar"):
         raise ValueError(f"recipe is 'published', but no method was published on {dataset!r}: leave it out, the schedules are of CIFAR")
     if given.get("recipe") == "published" and given.get("budget") == "fast": raise ValueError("budget is 'fast', but recipe is 'published': the fast budget is a recipe of its own, give one of them")
+    if dataset == "digits" and given.get("budget") == "fast": raise ValueError("budget is 'fast', but dataset is 'digits', which takes seconds as it is and loses much with fewer epochs: leave it out")
     if given.get("stage") == 1 and given.get("first"): raise ValueError(f"first is {given['first']!r}, but stage is 1, which starts from nothing: leave one of them out")
     if given.get("stage") == 1 and method.first != "own": raise ValueError(f"stage is 1, but method {name!r} has no first stage of its own: leave it out")
     if given.get("first") and not method.first: raise ValueError(f"first is {given['first']!r}, but method {name!r} has one stage: leave it out")
