@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: threads of one would wait for those of another
 
 
 def run(*command, cwd=ROOT, **options):
@@ -58,5 +59,6 @@ def newcomer(tmp_path_factory):
 
 
 def pytest_unconfigure(config):
+    if hasattr(config, "workerinput"): return  # of pytest-xdist: the one that sent it counts
     stats = getattr(config.pluginmanager.get_plugin("terminalreporter"), "stats", {})
     print(f"\n{len(stats.get('passed', []))} passed, {len(stats.get('failed', [])) + len(stats.get('error', []))} failed")

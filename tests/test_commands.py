@@ -188,6 +188,9 @@ def shell(command, cwd):
     return done.stdout + done.stderr
 
 
+of_newcomer = pytest.mark.xdist_group("newcomer")  # one process makes that copy
+
+
 @pytest.fixture(scope="session")
 def trained_newcomer(newcomer):
     out = shell("make train", newcomer)
@@ -195,6 +198,7 @@ def trained_newcomer(newcomer):
     return newcomer
 
 
+@of_newcomer
 def test_make_train_in_a_fresh_clone(trained_newcomer):
     run_folder = trained_newcomer / "reports/runs/digits-ir50-prl-s0"
     record = json.loads((run_folder / "record.json").read_text())
@@ -202,6 +206,7 @@ def test_make_train_in_a_fresh_clone(trained_newcomer):
     assert (run_folder / "train.html").stat().st_size > 100_000
 
 
+@of_newcomer
 def test_make_twice_installs_nothing(newcomer):
     for target in ("train", "test"): assert "pip" not in shell(f"make -n {target}", newcomer)
     (newcomer / "pyproject.toml").touch()
@@ -214,6 +219,7 @@ def test_make_lists_its_targets(clone):
     assert all(f"make {target}" in listed for target in ("train", "test"))
 
 
+@of_newcomer
 def test_readme_shell_commands(trained_newcomer):
     parquet_cifar(trained_newcomer / "data/cifar100", class_counts(500, 100, 100), 5)
     rng = np.random.default_rng(0)
@@ -240,6 +246,7 @@ def test_readme_shell_commands(trained_newcomer):
     assert (trained_newcomer / "reports/runs/folder_my_images-asis-prl-epochs1-s0/record.json").exists()
 
 
+@of_newcomer
 def test_readme_python(trained_newcomer):
     assert len(blocks("python")) == 4
     for code in blocks("python"):
