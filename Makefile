@@ -23,9 +23,8 @@ benchmark: $(BIN)/installed ## time training, starting, using and growing, on an
 	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-3branches.ipynb -p branches 3 -p batch_size 128 -p rounds 5 -p steps 4 -p compiled True -p folder reports/benchmark/3branches $(ARGS)
 	$(BIN)/nbdev_clean --fname reports
 
-gpu: $(BIN)/installed ## on a machine with a GPU: the benchmark, then 200 epochs of CIFAR100-LT with eight seeds at once; ARGS="-p sade FOLDER -p released FOLDER"
-	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-gpu.ipynb -p branches 3 -p batch_size 128 -p rounds 5 -p steps 64 -p together 8 -p grow 8142 -p folder reports/benchmark/gpu $(ARGS)
-	$(BIN)/python -m papermill nbs/compare.ipynb reports/compare-cifar100.ipynb -p dataset cifar100 -p budget paper -p seeds 8 -p together 8 -y "{methods: [softmax, balanced_softmax, prl, prl_environment, sade, balpoe]}"
+gpu: $(BIN)/installed ## the benchmark on a machine with a GPU, in about ten minutes; ARGS as for benchmark
+	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-gpu.ipynb -p branches 3 -p batch_size 128 -p rounds 5 -p steps 64 -p together 8 -p compiled True -p grow 8142 -p folder reports/benchmark/gpu $(ARGS)
 	$(BIN)/nbdev_clean --fname reports
 
 export: $(BIN)/installed ## after editing a notebook: clean notebooks, write prl/

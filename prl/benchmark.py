@@ -110,6 +110,7 @@ def step_profile(step:Callable, times:int=5, device="cpu")->pd.Series: # kind ->
     found = dict.fromkeys([*KINDS, "other"], 0.)
     for event in profiled.key_averages():
         if on_gpu and event.device_type != torch.autograd.DeviceType.CPU: continue  # an operation brings its kernels' time; they are listed once more
+        if on_gpu and "::" not in event.key: continue  # the profiler's own
         kind = next((k for k, names in KINDS.items() if any(n in event.key for n in names)), "other")
         found[kind] += (event.self_device_time_total if on_gpu else event.self_cpu_time_total) / 1e6 / times
     return pd.Series(found)

@@ -97,6 +97,7 @@ class Answers(NamedTuple):
 
 def log_target(model, alpha)->torch.Tensor: # (C,), up to a constant
     "Log of the class prior that the model's logits are right for."
+    if alpha is not None: alpha = alpha.to(model.log_prior.device)
     if hasattr(model.head, "log_target"): return model.head.log_target(alpha).cpu()
     return environment_log_prior(belonging(alpha, model.regimes) if model.by_regime else alpha, model.log_prior, model.tau).cpu()
 
@@ -106,7 +107,7 @@ def asked_for(model, tail_weight:float)->torch.Tensor: # (T,)
     "The preference on the edge whose classifier is right for the prior that a specialist with this tail weight is trained for (τ = 1): how a dial is set without looking at test data."
     wanted = environment_log_prior(along(tail_weight), model.log_prior.cpu(), 1.).softmax(-1)
     points = edge(200, model.regimes)
-    distance = torch.stack([(log_target(model, p.to(model.log_prior.device)).softmax(-1) - wanted).abs().sum() for p in points])
+    distance = torch.stack([(log_target(model, p).softmax(-1) - wanted).abs().sum() for p in points])
     near = (distance <= distance.min() + 1e-4).nonzero()[:, 0]  # a dial that does not move has only ties
     return points[near[(near - 200 * tail_weight).abs().argmin()]]
 
@@ -120,7 +121,7 @@ def answers(model, features, priors:dict, # environment -> (C,), from `test_prio
     if model.controllable: asked |= {f"edge {t:g}": asked_for(model, t) for t in EDGE}  # beside the specialists
     for label, alpha in asked.items():
         logits = model.logits(features.to(device), alpha).cpu()
-        own, shown = log_target(model, None if alpha is None else alpha.to(device)), nowhere if alpha is None else alpha
+        own, shown = log_target(model, alpha), nowhere if alpha is None else alpha
         yield Answers(label, shown, list(priors), "none", logits)
         if label.startswith("edge") or not own.isfinite().all(): continue  # a class without training images has no prior to replace
         for name, p in priors.items(): yield Answers(label, shown, [name], "true", logits + torch.from_numpy(p).float().log() - own)

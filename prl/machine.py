@@ -27,7 +27,7 @@ def pick_device(config)->tuple: # torch device, bf16
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {config.device!r}, but PyTorch finds no GPU here: use 'auto' or 'cpu'")
     if config.precision != "auto": return device, config.precision == "bfloat16"
-    if device.type == "cuda": return device, torch.cuda.is_bf16_supported()
+    if device.type == "cuda": return device, torch.cuda.is_bf16_supported(including_emulation=False)
     return device, torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 @contextlib.contextmanager
