@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .config import Config, first_stage, run_folder
+from .config import Config, first_stage, run_folder, run_name, setting_of
 from .fit import fit, fit_together, load_data, shared
 from .method import METHODS
 from .record import collect, examine, launch, read, recorded
@@ -61,8 +61,10 @@ def _together(configs, size):
         for c in configs:
             if METHODS[c.method].second(c) == second: alike.setdefault(shared(c), []).append(c)
         for group in alike.values():
+            group.sort(key=lambda c: setting_of(run_name(c)))  # runs of one system take equally long
+            data = load_data(group[0])
             for k in range(0, len(group), size):
-                for run in fit_together(group[k:k + size], failed=failed):
+                for run in fit_together(group[k:k + size], data, failed):
                     examine(run)
                     yield run.config
         if failed: raise RuntimeError("\n".join(map(str, failed)))
