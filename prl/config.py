@@ -20,7 +20,8 @@ from .settings import BUDGETS, CONSTANTS, PUBLISHED, RECIPES
 
 # %% ../nbs/08b_config.ipynb #cc2817ae
 _READ_BY = {"tail_weight": ("specialist",), "base": ("lsc", "dial"), "margin": ("ldam_drw", "ride"), "diversity": ("ride",), "lade_weight": ("lade",),
-            "branch_loss": ("softmax", "balanced_softmax", "dial", "lsc", "prl", "prl_no_tchebycheff", "prl_environment"), "spread": ("prl", "prl_no_tchebycheff", "prl_environment")}
+            "branch_loss": ("softmax", "balanced_softmax", "dial", "lsc", "prl", "prl_no_tchebycheff", "prl_environment"), "spread": ("prl", "prl_no_tchebycheff", "prl_environment"),
+            "rank": ("prl", "prl_no_tchebycheff", "prl_environment")}
 _Count, _Share, _Positive, _Weight = (Annotated[int, Field(ge=1)], Annotated[float, Field(ge=0, le=1)],
                                       Annotated[float, Field(gt=0)], Annotated[float, Field(ge=0)])
 
@@ -72,6 +73,7 @@ class Config(BaseModel):
     width: Literal["full", "reduced"] = "full"  # channels of the branched stages; reduced as in SADE and RIDE
     classifier: Literal["cosine", "linear"] = "cosine"  # linear: for methods with one classifier
     hidden: _Count = 128  # width of the hypernetwork, as the authors'
+    rank: Annotated[int, Field(ge=0)] = 0  # of what a preference changes in the classifier; 0: all weights from one linear layer, as in the paper
     scale: _Positive = 30.  # s of the cosine classifier
     # schedule
     recipe: Literal["shared", "published"] = "shared"  # shared: one schedule and classifier for all methods; published: each method's own
@@ -97,6 +99,7 @@ class Config(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0  # of weights, batches, augmentation and preferences
     precision: Literal["auto", "float32", "bfloat16"]  # of the backbone while it trains; auto: bfloat16 where the device has it
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"  # auto: cuda where there is one, else cpu
+    compiled: bool = False  # backbone through torch.compile while it trains: faster steps for a minute or two before the first
     threads: Annotated[int, Field(ge=0)]  # of PyTorch on the CPU; 0 leaves its own choice. Tiny networks lose time with more than one
     simplex_steps: _Count = 20  # intervals along an edge of the preference grid that is evaluated; 20 gives 231 preferences
     checkpoint_minutes: _Weight = 0.  # between checkpoints; 0 is after every epoch, on a GPU a minute
@@ -197,7 +200,7 @@ def setting_of(run:str)->str: # a run's name -> its method and what differs: all
     return re.match(r".*?-(?:ir[^-]*|asis)-(.*)-s\d+$", run)[1]
 
 # %% ../nbs/08b_config.ipynb #11c41e1d
-_OF_METHOD = ("method", "objective", "hypernet", "regimes", "tau", "lam", "scalarize", "preferences_per_step", "tail_weight", "margin", "diversity", "lade_weight", "hidden", "base", "spread")
+_OF_METHOD = ("method", "objective", "hypernet", "regimes", "tau", "lam", "scalarize", "preferences_per_step", "tail_weight", "margin", "diversity", "lade_weight", "hidden", "rank", "base", "spread")
 _OF_SECOND = ("stage", "first", "second_epochs", "second_learning_rate", "smooth_head", "smooth_tail", "head_rate", "shift_bn")
 
 def first_stage(config:Config)->Config|None:

@@ -104,6 +104,7 @@ def start(config, data, device, bf16,
         if not begun: adopt(model, first_model(config, data))
         groups = method.trains(model, config) if method.trains else []
     model.phi.bf16 = bf16
+    if config.compiled: model.phi.backbone.compile(dynamic=False)
     if not groups: return model.eval(), None
     return model, sgd(groups, config, device)
 
@@ -180,7 +181,7 @@ class Training:
         history = pd.DataFrame(self.progress.history)
         atomic_write(self.folder / "history.parquet", history.to_parquet())
         for state in self.folder.glob("optimizer-*.safetensors"): state.unlink()
-        self.model.phi.bf16 = False
+        self.model.phi.bf16, self.model.phi.backbone._compiled_call_impl = False, None  # what is evaluated has other shapes
         return Run(self.config, self.folder, self.model.eval(), self.data, history, self.progress.made_by)
 
 # %% ../nbs/09_fit.ipynb #3fdd1858

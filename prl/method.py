@@ -15,7 +15,7 @@ import torch
 from . import objective
 from .backbone import BACKBONES
 from .heads import DialHeads, FixedHeads, ReleasedHeads, ScaledHeads
-from .hypernet import FreeHeads, HyperHeads
+from .hypernet import FreeHeads, HyperHeads, LowRankHeads
 from .loss import environment_log_prior
 from .model import Features, Model
 from .objective import Drawn, Losses
@@ -42,12 +42,13 @@ def build_model(config, # the fields named below
         features = Features(backbone, mean, std, unit=not linear, constant=linear or isinstance(heads, DialHeads))
         model = kind(features, heads, class_names, train_counts, config.regimes, config.tau, 1. if linear else config.scale)
     # experts that train under draws of their own are asked for by where those draws lie; else the preference is the target itself
-    model.by_regime = isinstance(heads, HyperHeads) and config.objective != "environment"
+    model.by_regime = isinstance(heads, (HyperHeads, LowRankHeads)) and config.objective != "environment"
     return model
 
 # %% ../nbs/08_method.ipynb #d1b727e5
 def preference_heads(config, branches, num_classes, dim, log_prior):
     "Of PRL: from a hypernetwork, or free."
+    if config.hypernet and config.rank: return LowRankHeads(branches, num_classes, dim, config.rank, hidden=config.hidden)
     if config.hypernet: return HyperHeads(branches, num_classes, dim, hidden=config.hidden)
     return FreeHeads(branches, num_classes, dim)
 
