@@ -30,15 +30,17 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     # data
-    dataset: str = "digits"  # digits, cifar10, cifar100, folder, parquet
+    dataset: str = "digits"  # digits, cifar10, cifar100, imagenet_lt, places_lt, inaturalist; your own: folder, list, parquet
     data_root: str = "data"  # where the files are
     imbalance_ratio: Annotated[float, Field(ge=1)] | None  # largest class over smallest; None keeps your own images as they are
     subset_seed: int = 0  # which images the long-tailed subset keeps; the same for all seeds, as in the field
-    image_size: _Count = 32  # pixels, of folder and parquet images
-    image_column: str = "image"  # of parquet
-    label_column: str = "label"  # of parquet
+    image_size: _Count = 32  # pixels, of images that come in other sizes
+    image_column: str = "image"  # of parquet and of tables of paths
+    label_column: str = "label"  # of parquet and of tables of paths
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2  # held out of each class where your images bring no test set
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.  # share of each class's training images that takes the test set's place: recipes are chosen on it, never on test data
+    workers: Annotated[int, Field(ge=0)] = 4  # processes that read images which stay in their files; 0: the training process
+    unreadable: Literal["stop", "skip"] = "stop"  # what a training image that cannot be read does; those left out are counted in the record
     download: bool = True  # whether CIFAR may be downloaded
     many_above: _Count  # training images: a class with more is many-shot
     few_below: _Count  # training images: a class with fewer is few-shot
@@ -90,6 +92,9 @@ class Config(BaseModel):
     weight_decay: _Weight  # of all parameters
     average: Annotated[float, Field(ge=0, lt=1)] = 0.  # the trained model is the moving average of the weights with this decay a step; 0: the last weights
     # augmentation
+    crop: Literal["shift", "resized"] = "shift"  # shift: images are held in memory, crops shift by `pad`; resized: they stay in their files, a random part of each is scaled to image_size
+    smallest: Annotated[float, Field(gt=0, le=1)] = 0.08  # share of an image's area that a resized crop has at least
+    jitter: Annotated[float, Field(ge=0, lt=1)] = 0.  # largest change of brightness, contrast and saturation of resized crops, as a factor
     pad: Annotated[int, Field(ge=0)]  # pixels that a crop may shift by
     flip: bool  # mirror half of the images
     degrees: _Weight  # largest rotation to either side
@@ -175,7 +180,7 @@ def parameters(namespace:dict, # a notebook's `globals()`
     return given
 
 # %% ../nbs/08b_config.ipynb #e089b436
-_ELSEWHERE = ("data_root", "download", "device", "threads", "checkpoint_minutes", "runs")  # do not change a result
+_ELSEWHERE = ("data_root", "workers", "download", "device", "threads", "checkpoint_minutes", "runs")  # do not change a result
 
 def identity(config:Config)->dict:
     "The fields that a result depends on."

@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .augment import augment, balanced_batches, batches, mixing
+from .augment import augment, balanced_batches, batches, disturb, mixing
+from .files import Files
+from .image import TRIES
 
 # %% ../nbs/08e_epoch.ipynb #f438e468
 class Inputs(NamedTuple):
@@ -48,6 +50,13 @@ def _numbers(config, draw, step, n): # of a step of n images: those of `augment`
 def _sent(x, device): # to a GPU from pinned memory, so that nobody waits
     return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and x.device.type == "cpu" else x.to(device)
 
+def _streamed(train, drawn, step, config, draw, device): # of `Files`, whose workers read ahead
+    parts = [torch.rand(len(index), TRIES, 4, generator=generator_for(config.seed, 2, step + k)) for k, index in enumerate(drawn)]
+    for k, (images, kept) in enumerate(train.images.crops(drawn, parts)):
+        turn, share, other, alphas, regime = _numbers(config, draw, step + k, len(images))
+        seen = disturb(_sent(images, device), _sent(turn, device), config.flip, config.jitter)
+        yield Inputs(seen, *(_sent(x, device) for x in (train.labels[drawn[k][kept]], share, other, alphas, regime)))
+
 def inputs(train, # images and labels
            drawn:list, # of index tensors, from `shuffled`
            step:int, # of the first of them, counted over the run
@@ -57,6 +66,7 @@ def inputs(train, # images and labels
            ahead:int=1, # steps that are made ready at once
           )->Iterator: # of Inputs
     "The steps of an epoch, each the same whatever is made ready with it."
+    if isinstance(train.images, Files): return (yield from _streamed(train, drawn, step, config, draw, device))
     for start in range(0, len(drawn), ahead):
         part = drawn[start:start + ahead]
         sizes = [len(i) for i in part]

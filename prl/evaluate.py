@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from .features import predict
-from .longtail import RATIOS, environments, prior, sampled, shot_groups, total_variation
+from .longtail import RATIOS, environments, named_ratios, prior, sampled, shot_groups, total_variation
 from .loss import environment_log_prior
 from .method import METHODS
 from .preference import EXPERTS, NAMES, along, belonging, edge, grid, named
@@ -26,6 +26,7 @@ from .unlabelled import expert_views
 # %% ../nbs/10_evaluate.ipynb #a483b8da
 def test_priors(train_counts, test_counts, ratios=RATIOS)->dict: # name -> (C,), sums to 1
     "Class prior of each test environment; a test set too small for a ratio gets the profile that gives the rarest class one image."
+    ratios = named_ratios(ratios)
     counts = environments(train_counts, max(min(test_counts), int(np.ceil(max(ratios)))), ratios)
     return {name: prior(n) for name, n in counts.items()}
 

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save
 
 from .checkpoint import atomic_write, read_checkpoint
+from .files import content
 
 # %% ../nbs/09b_features.ipynb #704474dc
 def _digest(*tensors):
@@ -25,18 +26,18 @@ def _digest(*tensors):
 
 @torch.no_grad()
 def test_features(model,
-                  images:torch.Tensor, # (N, channels, H, W), uint8
+                  images, # (N, channels, H, W), uint8, or `Files`
                   cache=None, # a file that keeps them; read again if weights and images are the same
                   batch_size:int=1000,
                  )->torch.Tensor: # (N, branches, d), float32, on the CPU; of unit length where the classifier is a cosine
     "Features of a test set: the only place where evaluation runs the backbone."
     weights, features = list(model.phi.state_dict().values()), None
-    made_by = {"images": _digest(images), "weights": _digest(*weights)}
+    made_by = {"images": hashlib.sha256(content(images)).hexdigest()[:16], "weights": _digest(*weights)}
     if cache is not None and (cache := Path(cache)).exists():
         with contextlib.suppress(ValueError):  # a damaged cache is made anew
             about, held = read_checkpoint(cache)
             if all(about.get(k) == v for k, v in made_by.items()): return held["features"]
-            if about.get("made_by") == _digest(images, *weights): features = held["features"]  # of an earlier version, with one digest of both
+            if isinstance(images, torch.Tensor) and about.get("made_by") == _digest(images, *weights): features = held["features"]  # of an earlier version, with one digest of both
     device = model.log_prior.device
     if features is None: features = torch.cat([model.features(part.to(device)).cpu() for part in images.split(batch_size)])
     if not features.isfinite().all(): raise ValueError("features are not finite: the model's weights have diverged, or the images are damaged")
@@ -67,7 +68,7 @@ def predict(features:torch.Tensor, # (N, branches, d)
     flat, columns = features.reshape(n, b * d), heads.permute(1, 3, 0, 2).reshape(b * d, p, c) / b
     images = max(1, min(n, 2**22 // c))
     at_once = max(1, 2**22 // (images * c))
-    answered = torch.empty(n, p, dtype=torch.long)
+    answered = torch.empty(n, p, dtype=torch.long, device=features.device)
     for i, k in itertools.product(range(0, n, images), range(0, p, at_once)):
         logits = (flat[i:i + images] @ columns[:, k:k + at_once].flatten(1)).unflatten(1, (-1, c))
         answered[i:i + images, k:k + at_once] = logits.max(-1).indices  # twice as fast as argmax, the first of equals too

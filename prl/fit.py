@@ -20,6 +20,7 @@ from .checkpoint import Progress, atomic_write, load, no_sums, read_checkpoint, 
 from .config import Config, differences, first_stage, project_path, run_folder, run_name
 from .data import Data, load as load_images, log
 from .epoch import inputs, shuffled
+from .files import Files
 from .machine import made_by, pick_device, threads
 from .method import METHODS, adopt
 from .objective import DEFERRED
@@ -41,7 +42,8 @@ class Run:
 def load_data(config)->Data:
     "The data set that a config names."
     return load_images(config.dataset, project_path(config.data_root), config.imbalance_ratio, config.subset_seed, config.image_size,
-                       config.image_column, config.label_column, config.test_fraction, config.download, config.holdout)
+                       config.image_column, config.label_column, config.test_fraction, config.download, config.holdout,
+                       config.crop, config.smallest, config.workers, config.unreadable)
 
 # %% ../nbs/09_fit.ipynb #75543873
 def claim(folder:Path, config:Config, fingerprint:str)->bool: # whether there is a checkpoint to go on from
@@ -67,6 +69,7 @@ def epoch_row(epoch, steps, sums, rate, r)->dict:
 # %% ../nbs/09_fit.ipynb #b1590903
 def on_device(data, device):
     "The training set on the device where it leaves half of the free memory free, else where it is."
+    if isinstance(data.images, Files): return data
     if device.type == "cuda" and data.images.nbytes > torch.cuda.mem_get_info(device)[0] / 2: return data
     return type(data)(*(part.to(device) for part in data))
 
@@ -97,7 +100,7 @@ def start(config, data, device, bf16,
          )->tuple: # model, optimiser (None where the stage takes no steps)
     "A model and its optimiser: fresh, or a second stage on top of the first."
     method = METHODS[config.method]
-    model = method.build(config, data.class_names, data.train_counts, *channel_statistics(data.train.images)).to(device)
+    model = method.build(config, data.class_names, data.train_counts, *(data.statistics or channel_statistics(data.train.images))).to(device)
     groups = [{"params": list(model.parameters()), "factor": 1.}]
     model.train()
     if method.second(config):
@@ -167,7 +170,8 @@ class Training:
         if due or done: self.save()
 
     def save(self):
-        self.progress.made_by = made_by(self.device, self.bf16, self.beside)
+        left_out = {*self.progress.made_by.get("unreadable", []), *getattr(self.data.train.images, "skipped", [])}
+        self.progress.made_by = made_by(self.device, self.bf16, self.beside) | ({"unreadable": sorted(left_out)} if left_out else {})
         save_checkpoint(self.folder, self.model, self.optimizer, self.config, self.fingerprint, self.progress, self.average)
         self.saved = self.clock = time.monotonic()
 
@@ -191,7 +195,7 @@ def fit(config:Config,
     "Train, or go on from the run's last checkpoint, or return the run if it is finished."
     return fit_together([config], data)[0]
 
-_SHARED = ("dataset", "data_root", "imbalance_ratio", "subset_seed", "image_size", "image_column", "label_column", "test_fraction", "holdout", "batch_size", "device", "precision", "threads")
+_SHARED = ("dataset", "data_root", "imbalance_ratio", "subset_seed", "image_size", "image_column", "label_column", "test_fraction", "holdout", "crop", "smallest", "unreadable", "batch_size", "device", "precision", "threads")
 
 def shared(config)->tuple:
     "What runs have in common that can be trained side by side: data, batch size, number of epochs, device, precision, threads."

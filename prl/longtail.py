@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RATIOS', 'class_counts', 'shifted_counts', 'by_frequency', 'prior', 'reverse', 'vertex_priors', 'total_variation',
-           'prior_gap', 'shot_groups', 'subset', 'environments', 'sampled']
+           'prior_gap', 'shot_groups', 'subset', 'environments', 'named_ratios', 'sampled']
 
 # %% ../nbs/01_longtail.ipynb #b04a101f
 import math
@@ -124,17 +124,19 @@ RATIOS = (50, 25, 10, 5, 2)  # of the shifted test sets of LADE and SADE
 
 def environments(train_counts, # (C,) ranks the classes
                  max_count:int, # images of an environment's most frequent class
-                 ratios=RATIOS,
+                 ratios=RATIOS, # falling; one may be a tuple (name, ratio of the forward set, of the backward set)
                 )->dict: # name, "forward-50" .. "uniform" .. "backward-50" -> counts (C,) in class order
     "The test distributions as counts, from the most head-heavy to the most tail-heavy."
-    order = by_frequency(train_counts)
-    names = [("forward", r) for r in ratios] + [("uniform", 1)] + [("backward", r) for r in reversed(ratios)]
+    order, every = by_frequency(train_counts), [r if isinstance(r, tuple) else (r, r, r) for r in ratios]
+    names = [(f"forward-{n}", "forward", r) for n, r, _ in every] + [("uniform", "uniform", 1)] + [(f"backward-{n}", "backward", r) for n, _, r in reversed(every)]
     result = {}
-    for direction, ratio in names:
-        counts = np.empty(len(order), dtype=int)
-        counts[order] = shifted_counts(max_count, len(order), ratio, direction)
-        result["uniform" if direction == "uniform" else f"{direction}-{ratio}"] = counts
+    for name, direction, ratio in names:
+        result[name] = np.empty(len(order), dtype=int)
+        result[name][order] = shifted_counts(max_count, len(order), ratio, direction)
     return result
+
+def named_ratios(ratios): # by their names alone
+    return tuple(r[0] if isinstance(r, tuple) else r for r in ratios)
 
 # %% ../nbs/01_longtail.ipynb #2c0d2c39
 def sampled(labels, # (N,) of the test set

@@ -74,10 +74,10 @@ def examine(run, # a `prl.fit.Run`
     "Evaluate a trained run and leave its record."
     config, test = run.config, run.data.test
     features = test_features(run.model, test.images, run.folder / "features.safetensors")
-    found = adapt_each(run.model, config, test, features)
+    found, ratios = adapt_each(run.model, config, test, features, run.data.ratios), run.data.ratios
     tried = try_all(run.model, features, test.labels.cpu(), config.simplex_steps) if run.model.controllable else None
-    rows = evaluate(run.model, test, features, config.many_above, config.few_below, config.simplex_steps, adapted=found, tried=tried)
-    write(run, rows, correct_table(run.model, test, features, found), tried)
+    rows = evaluate(run.model, test, features, config.many_above, config.few_below, config.simplex_steps, ratios, found, tried)
+    write(run, rows, correct_table(run.model, test, features, found, ratios), tried)
     return rows
 
 # %% ../nbs/13_record.ipynb #521ac1f8

@@ -10,6 +10,9 @@ _RESNET32 = dict(  # SADE's config_cifar100_ir100_sade.json: 200 epochs, a tenth
     backbone="resnet32", epochs=200, batch_size=128, learning_rate=0.1, schedule="multistep", milestones=[.8, .9], gamma=.1, warmup=0.025, weight_decay=5e-4,
     pad=4, flip=True, degrees=15., precision="auto", threads=0, many_above=100, few_below=20, tau=1.)
 
+_PHOTOGRAPHS = dict(  # random parts of 224 x 224 pixels, mirrored (SADE's loaders, as those of OLTR and RIDE)
+    imbalance_ratio=None, image_size=224, crop="resized", pad=0, flip=True, degrees=0., schedule="multistep", gamma=.1, precision="auto", threads=0, many_above=100, few_below=20)
+
 RECIPES = {  # of a data set, the same for all methods: the comparison's
     "digits": _RESNET32 | dict(  # ours: seconds on a CPU; crops and rotations strong enough that rare digits are not learnt by heart,
         # because without overlap between the classes there is nothing to trade and no preference could show anything
@@ -18,7 +21,14 @@ RECIPES = {  # of a data set, the same for all methods: the comparison's
     "cifar10": _RESNET32 | dict(imbalance_ratio=100., learning_rate=0.05),  # rate: SADE's author for CIFAR-10 (SADE-AgnosticLT issue 11); the rest as CIFAR-100
     "cifar100": _RESNET32 | dict(imbalance_ratio=100., tau=2.),  # τ as in SADE's config
     "folder": _RESNET32 | dict(imbalance_ratio=None),
+    "list": _RESNET32 | dict(imbalance_ratio=None),
     "parquet": _RESNET32 | dict(imbalance_ratio=None),
+    "imagenet_lt": _PHOTOGRAPHS | dict(  # SADE, config_imagenet_lt_resnext50_sade.json
+        backbone="resnext50", epochs=180, batch_size=64, learning_rate=.025, schedule="cosine", milestones=[], gamma=1., warmup=0., weight_decay=5e-4, jitter=.4, tau=2.),
+    "places_lt": _PHOTOGRAPHS | dict(  # SADE, config_places_lt_resnet152_sade.json, which trains the lower stages at a tenth of the rate
+        backbone="resnet152", epochs=30, batch_size=128, learning_rate=.01, milestones=[1 / 3, 2 / 3], warmup=0., weight_decay=4e-4, jitter=.4, tau=1.),
+    "inaturalist": _PHOTOGRAPHS | dict(  # SADE, config_iNaturalist_resnet50_sade.json
+        backbone="resnet50", epochs=100, batch_size=512, learning_rate=.2, milestones=[.6, .8], warmup=.05, weight_decay=2e-4, jitter=0., tau=1.),
 }
 
 # %% ../nbs/08a_settings.ipynb #4905f0c6
@@ -34,7 +44,11 @@ CONSTANTS = {  # (data set, imbalance ratio or None for any, method) -> fields
     ("cifar10", 10., "mislas"): _mislas(.1, 0., .2, False),
     ("digits", None, "mislas"): dict(mixup=.2, second_epochs=80),  # ours: ten epochs of 363 images are 60 steps, CIFAR's 850; two digits of 8x8 pixels in equal parts are none
     ("cifar10", None, "balpoe"): dict(mixup=.8),  # BalPoE, config_cifar10_ir100_bs-experts.json
+    ("imagenet_lt", None, "balpoe"): dict(mixup=.3),  # BalPoE, mixup/standard_training/config_imagenet_lt_resnext50_bs-experts.json
+    ("inaturalist", None, "balpoe"): dict(mixup=.2),  # and config_iNaturalist_resnet50_bs-experts.json; none was published for Places-LT
 }
+# ours: with one linear layer to all weights the hypernetwork would be larger than the network; rank=0 asks for it all the same
+CONSTANTS |= {(data, None, method): dict(rank=32) for data in ("imagenet_lt", "places_lt", "inaturalist") for method in ("prl", "prl_no_tchebycheff", "prl_environment")}
 _LINEAR, _PLAIN = dict(classifier="linear"), dict(degrees=0., nesterov=False, learning_rate=.1)  # crops and mirrors only, plain momentum
 _SHARP = dict(milestones=[.8, .9], gamma=.01)
 _LADE = _LINEAR | _PLAIN | dict(batch_size=256, learning_rate=.2, milestones=[.6, .8], gamma=.01)  # LADE, config/CIFAR100_LT/*.yaml: a hundredth at 120 and 160 of 200
