@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from .augment import augment
+from .files import Files
 from .hypernet import branch_logits
+from .image import TRIES
 from .longtail import by_frequency, shifted_counts
 
 # %% ../nbs/07d_unlabelled.ipynb #84fb4fff
@@ -35,25 +37,32 @@ def _some(images):
     if not len(images): raise ValueError("there are no unlabelled test images to learn from: give some, or take the rows without a test-time step (prior 'none')")
 
 # %% ../nbs/07d_unlabelled.ipynb #46160589
-def random_views(images:torch.Tensor, # (N, channels, H, W), uint8
+def _views(images, count, config, device): # yields, for each view, an iterator of its parts
+    from torchvision.transforms import v2
+    colour = v2.Compose([v2.RandomApply([v2.ColorJitter(.4, .4, .4, .1)], .8), v2.RandomGrayscale(.2), v2.RandomApply([v2.GaussianBlur(7, (.1, 2.))], .2)])
+    def parts():
+        if not isinstance(images, Files): return (yield from images.cpu().split(500))
+        every = torch.arange(len(whole)).split(500)
+        for crop, _ in whole.crops(every, [torch.rand(len(part), TRIES, 4) for part in every]): yield crop
+    if isinstance(images, Files): whole = Files(images.paths, images.size, images.root, images.workers, smallest=.2)  # as SADE's loaders for photographs
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        for _ in range(count): yield (augment(torch.stack([colour(image) for image in part.to(device)]), torch.rand(len(part), 4).to(device), config.pad, config.flip, 0.) for part in parts())
+
+def random_views(images, # (N, channels, H, W), uint8, or `Files`
                  count:int, # views of each image
                  config, # pad, flip, seed
                 )->Iterator: # of (N, channels, H, W), uint8, on the CPU
     "Random views of test images (Zhang et al. 2022, SADE: crop, mirror, colour, grey, blur)."
-    from torchvision.transforms import v2
-    colour = v2.Compose([v2.RandomApply([v2.ColorJitter(.4, .4, .4, .1)], .8), v2.RandomGrayscale(.2), v2.RandomApply([v2.GaussianBlur(7, (.1, 2.))], .2)])
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        for _ in range(count):
-            yield torch.cat([augment(torch.stack([colour(image) for image in part]), torch.rand(len(part), 4), config.pad, config.flip, 0.) for part in images.cpu().split(500)])
+    for view in _views(images, count, config, "cpu"): yield torch.cat(list(view))
 
 @torch.no_grad()
-def expert_views(model, images:torch.Tensor, count:int, config, # as in `random_views`
+def expert_views(model, images, count:int, config, # as in `random_views`
                 )->torch.Tensor: # (count, N, branches, C), logits
     "Each branch's logits for random views of test images."
     device = model.log_prior.device
-    def logits(view): return torch.cat([branch_logits(model.features(part.to(device)), model.heads(), model.scale).cpu() for part in view.split(500)])
-    return torch.stack([logits(view) for view in random_views(images, count, config)])
+    def logits(view): return torch.cat([branch_logits(model.features(part.to(device)), model.heads(), model.scale).cpu() for part in view])
+    return torch.stack([logits(view) for view in _views(images, count, config, device)])
 
 # %% ../nbs/07d_unlabelled.ipynb #c13700e0
 def _stability(one, other, share): # (N, branches, C) twice, (branches,) -> scalar in 0..1
