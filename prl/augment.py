@@ -66,7 +66,7 @@ def mixup(images:torch.Tensor, # (N, channels, H, W), uint8
           other:torch.Tensor, # (N,), which image it is blended with
          )->tuple: # images (N, channels, H, W) float in [0, 1], target (N, C) probabilities
     "Each image blended with another of the batch, `λ x + (1 − λ) x'`, and their labels alike (Zhang et al. 2018)."
-    images, target = images / 255, F.one_hot(labels, num_classes).float()
+    images, target = images / 255 if images.dtype == torch.uint8 else images, F.one_hot(labels, num_classes).float()
     blend = lambda x, s: s * x + (1 - s) * x[other]
     return blend(images, share[:, None, None, None]), blend(target, share[:, None])
 

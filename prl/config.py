@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .data import nearest
+from .data import OWN, nearest
 from .method import METHODS
 from .settings import BUDGETS, CONSTANTS, PUBLISHED, RECIPES
 
@@ -30,7 +30,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     # data
-    dataset: str = "digits"  # digits, cifar10, cifar100, imagenet_lt, places_lt, inaturalist; your own: folder, list, parquet
+    dataset: str = "digits"  # digits, cifar10, cifar100, imagenet_lt, places_lt, inaturalist; your own: folder, list, parquet, features
     data_root: str = "data"  # where the files are
     imbalance_ratio: Annotated[float, Field(ge=1)] | None  # largest class over smallest; None keeps your own images as they are
     subset_seed: int = 0  # which images the long-tailed subset keeps; the same for all seeds, as in the field
@@ -68,7 +68,7 @@ class Config(BaseModel):
     head_rate: _Positive = 0.2  # MiSLAS: learning rate of the classifier's weights, as a share of that of their scale
     shift_bn: bool = True  # MiSLAS: let batch statistics follow the class-balanced images
     # model
-    backbone: Literal["resnet32", "cnn", "resnet50", "resnext50"]  # cnn: for images of about 8x8 pixels; the last two for photographs
+    backbone: Literal["resnet32", "cnn", "embedding", "resnet50", "resnext50"]  # cnn: for images of about 8x8 pixels; the last two for photographs
     branches: Literal[1, 3] = 1  # how often the last stages exist
     branch_loss: Literal["mean", "each"] = "mean"  # of softmax, balanced_softmax and PRL: trained is the branches' mean, or each branch alone
     spread: _Weight = 0.  # of PRL with branch_loss each: power of the training prior by which the outer branches lie towards head and tail
@@ -162,6 +162,8 @@ def _defaults(given):
     if given.get("recipe") == "published" and not dataset.startswith("cifar"):
         raise ValueError(f"recipe is 'published', but no method was published on {dataset!r}: leave it out, the schedules are of CIFAR")
     if given.get("recipe") == "published" and given.get("budget") == "fast": raise ValueError("budget is 'fast', but recipe is 'published': the fast budget is a recipe of its own, give one of them")
+    if dataset == "features" and method.views: raise ValueError(f"method is {name!r}, whose test-time step looks at views of the test images, but dataset 'features' has none: choose another method")
+    if (dataset == "features") != (given.get("backbone", chosen["backbone"]) == "embedding"): raise ValueError(f"backbone is {given.get('backbone')!r} and dataset {dataset!r}: 'embedding' is for dataset 'features', and 'features' has no other")
     if dataset == "digits" and given.get("budget") == "fast": raise ValueError("budget is 'fast', but dataset is 'digits', which takes seconds as it is and loses much with fewer epochs: leave it out")
     if given.get("stage") == 1 and given.get("first"): raise ValueError(f"first is {given['first']!r}, but stage is 1, which starts from nothing: leave one of them out")
     if given.get("stage") == 1 and method.first != "own": raise ValueError(f"stage is 1, but method {name!r} has no first stage of its own: leave it out")
@@ -196,7 +198,7 @@ def run_name(config:Config)->str: # <dataset>-ir<ratio>-<method>-<what differs>-
     usual = identity(Config(**given))
     different = ["first" + Path(v).name if k == "first" else k + _shown(v) for k, v in identity(config).items() if v != usual[k] and k != "seed"]
     different += [v for v, plain in ((config.recipe, "shared"), (config.budget, "paper")) if v != plain]
-    own = f"_{Path(config.data_root).resolve().name}" if config.dataset in ("folder", "parquet") else ""
+    own = f"_{Path(config.data_root).resolve().name}" if config.dataset in OWN else ""
     ratio = f"ir{config.imbalance_ratio:g}" if config.imbalance_ratio else "asis"
     return "-".join([config.dataset + own, ratio, config.method, *different, f"s{config.seed}"])
 

@@ -72,6 +72,7 @@ def inputs(train, # images and labels
         sizes = [len(i) for i in part]
         turns, shares, others, alphas, regimes = zip(*(_numbers(config, draw, step + start + k, n) for k, n in enumerate(sizes)))
         index = _sent(torch.cat(part), train.labels.device)
-        images = augment(_sent(train.images[index], device), _sent(torch.cat(turns), device), config.pad, config.flip, config.degrees)
+        images = _sent(train.images[index], device)
+        if config.pad or config.flip or config.degrees: images = augment(images, _sent(torch.cat(turns), device), config.pad, config.flip, config.degrees)
         mixed = [_sent(torch.cat(m), device).split(sizes if config.mixup else [0] * len(sizes)) for m in (shares, others)]
         yield from map(Inputs, images.split(sizes), _sent(train.labels[index], device).split(sizes), *mixed, _sent(torch.stack(alphas), device), _sent(torch.stack(regimes), device))

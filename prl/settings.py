@@ -23,6 +23,7 @@ RECIPES = {  # of a data set, the same for all methods: the comparison's
     "folder": _RESNET32 | dict(imbalance_ratio=None),
     "list": _RESNET32 | dict(imbalance_ratio=None),
     "parquet": _RESNET32 | dict(imbalance_ratio=None),
+    "features": dict(_RESNET32, backbone="embedding", imbalance_ratio=None, epochs=30, pad=0, flip=False, degrees=0., precision="float32"),  # ours
     "imagenet_lt": _PHOTOGRAPHS | dict(  # SADE, config_imagenet_lt_resnext50_sade.json
         backbone="resnext50", epochs=180, batch_size=64, learning_rate=.025, schedule="cosine", milestones=[], gamma=1., warmup=0., weight_decay=5e-4, jitter=.4, tau=2.),
     "places_lt": _PHOTOGRAPHS | dict(  # SADE, config_places_lt_resnet152_sade.json, which trains the lower stages at a tenth of the rate

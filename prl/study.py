@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from .config import Config, first_stage, run_folder, run_name, setting_of
+from .data import OWN
 from .fit import fit, fit_together, load_data, shared
 from .method import METHODS
 from .record import collect, examine, launch, read, recorded
@@ -80,7 +81,7 @@ def study(configs:list,
           weights:bool=False, # whether a record is not enough: train again where the model is not here
          )->pd.DataFrame: # rows of all these runs
     "Train the runs that are not recorded yet, one line for each, and collect the rows: broken ones go on from their checkpoint."
-    every, own = with_first_stages(configs), configs[0].dataset in ("folder", "parquet")
+    every, own = with_first_stages(configs), configs[0].dataset in OWN
     fingerprint = load_data(configs[0]).fingerprint() if own else None  # your images may have changed, CIFAR's do not
     here = [c for c in every if (run_folder(c) / "model.safetensors").exists()]  # a record from another machine has no weights
     missing = [c for c in every if not recorded(c, fingerprint) or weights and c in configs and c not in here]
