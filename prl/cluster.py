@@ -55,7 +55,7 @@ def connected(cluster): # a name, an address, a dask cluster or a `distributed.C
     with contextlib.ExitStack() as made:
         if isinstance(cluster, str) and cluster.startswith("local"):
             every = worker_options(int(cluster.partition(":")[2] or 0), visible_gpus(), CPU_COUNT)
-            own = {"host": "127.0.0.1", "dashboard": False}
+            own = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": ":0"}
             cluster = made.enter_context(SpecCluster(scheduler={"cls": Scheduler, "options": own | {"port": 0, "allowed_failures": _LOST}},
                                                      workers={k: {"cls": Nanny, "options": own | options} for k, options in enumerate(every)}))
         try: client = made.enter_context(Client(cluster))
