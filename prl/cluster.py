@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['visible_gpus', 'worker_options', 'check_cluster', 'connected', 'execute', 'on_cluster']
 
-# %% ../nbs/13a_cluster.ipynb #52d0277f
+# %% ../nbs/13a_cluster.ipynb #3b81161c
 import contextlib
 import importlib.util
+import logging
 import os
 import re
 import socket
@@ -56,8 +57,9 @@ def connected(cluster): # a name, an address, a dask cluster or a `distributed.C
         if isinstance(cluster, str) and cluster.startswith("local"):
             every = worker_options(int(cluster.partition(":")[2] or 0), visible_gpus(), CPU_COUNT)
             own = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": ":0"}
+            quiet = {"silence_logs": logging.ERROR}  # dask's own lines, a dozen for each worker
             cluster = made.enter_context(SpecCluster(scheduler={"cls": Scheduler, "options": own | {"port": 0, "allowed_failures": _LOST}},
-                                                     workers={k: {"cls": Nanny, "options": own | options} for k, options in enumerate(every)}))
+                                                     workers={k: {"cls": Nanny, "options": own | quiet | options} for k, options in enumerate(every)}, **quiet))
         try: client = made.enter_context(Client(cluster))
         except OSError as error: raise ValueError(f"cluster is {cluster!r}, but no scheduler answers there ({error}): start one with `dask scheduler`, or give the address that it printed") from error
         yield client
