@@ -21,6 +21,7 @@ from .config import Config, differences, first_stage, project_path, run_folder, 
 from .data import Data, load as load_images, log
 from .epoch import inputs, shuffled
 from .files import Files
+from .lock import hold
 from .machine import made_by, pick_device, threads
 from .method import METHODS, adopt
 from .objective import DEFERRED
@@ -214,10 +215,15 @@ def fit_together(configs:list, # of Config
     device, bf16 = pick_device(config)
     data = data or load_data(config)
     for c in configs:
-        if c.first and not (run_folder(c) / "model.safetensors").exists(): check_first(c, data)
+        if (run_folder(c) / "model.safetensors").exists(): continue
+        if c.first: check_first(c, data)
+        elif first_stage(c): fit(first_stage(c), data)  # before its second stage is held: who holds a run waits for no training
     errors = {}
-    with threads(config.threads), torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
+    with contextlib.ExitStack() as held, threads(config.threads), torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
+        for folder in sorted(map(run_folder, configs)): held.enter_context(hold(folder))  # in one order, so that two groups never wait for each other
         trainings = [Training(c, data, device, bf16) for c in configs]
+        for t in trainings:
+            if 0 < t.progress.step < t.steps: log.info("%s: goes on from its checkpoint, step %d of %d", t.folder.name, t.progress.step, t.steps)
         if any(t.progress.step < t.steps or not t.progress.history for t in trainings):
             searched, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
             if device.type == "cuda": torch.cuda.reset_peak_memory_stats()

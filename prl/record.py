@@ -11,6 +11,7 @@ import json
 import os
 import re
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from .config import Config, differences, first_stage, identity, project_path, ru
 from .adapt import adapt_each
 from .evaluate import Tried, correct_table, evaluate, try_all
 from .features import test_features
+from .lock import hold
 from .preference import EXPERTS
 from .size import size
 
@@ -73,11 +75,12 @@ def examine(run, # a `prl.fit.Run`
            )->pd.DataFrame: # rows of `prl.evaluate.evaluate`
     "Evaluate a trained run and leave its record."
     config, test = run.config, run.data.test
-    features = test_features(run.model, test.images, run.folder / "features.safetensors")
-    found, ratios = adapt_each(run.model, config, test, features, run.data.ratios), run.data.ratios
-    tried = try_all(run.model, features, test.labels.cpu(), config.simplex_steps) if run.model.controllable else None
-    rows = evaluate(run.model, test, features, config.many_above, config.few_below, config.simplex_steps, ratios, found, tried)
-    write(run, rows, correct_table(run.model, test, features, found, ratios), tried)
+    with hold(run.folder):
+        features = test_features(run.model, test.images, run.folder / "features.safetensors")
+        found, ratios = adapt_each(run.model, config, test, features, run.data.ratios), run.data.ratios
+        tried = try_all(run.model, features, test.labels.cpu(), config.simplex_steps) if run.model.controllable else None
+        rows = evaluate(run.model, test, features, config.many_above, config.few_below, config.simplex_steps, ratios, found, tried)
+        write(run, rows, correct_table(run.model, test, features, found, ratios), tried)
     return rows
 
 # %% ../nbs/13_record.ipynb #521ac1f8
@@ -103,7 +106,9 @@ def collect(path="reports/runs", # a folder
         if not rows.exists(): raise FileNotFoundError(f"{p.parent} has a record but no rows.parquet: run its config again")
         about = {k: record["config"][k] for k in ("dataset", "imbalance_ratio", "method", "backbone", "branches", "seed")}
         about["setting"] = setting_of(record["run"])
-        tables.append(pd.read_parquet(rows).assign(run=record["run"], budget=record["budget"], **about))
+        try: found = pd.read_parquet(rows)
+        except (OSError, ValueError) as error: raise ValueError(f"{rows} is damaged ({error}): remove it and run its config again; its training is not lost") from error
+        tables.append(found.assign(run=record["run"], budget=record["budget"], **about))
     if not tables: raise FileNotFoundError(f"no record.json under {project_path(path)}: train a run first (make train)")
     return pd.concat(tables, ignore_index=True)
 
@@ -128,13 +133,15 @@ def launch(config:Config)->Path: # of the executed notebook
     output, here = folder / "train.ipynb", project_path("nbs/train.ipynb")
     notebook = here if here.exists() else Path(prl.__file__).parent.parent / "nbs/train.ipynb"  # called from another folder
     # a socket file of its own: kernels that start together on TCP can be given the same port
-    with tempfile.TemporaryDirectory(prefix="prl") as scratch:
+    # (a socket's path has at most 103 characters, and a cluster's TMPDIR may be long)
+    with tempfile.TemporaryDirectory(prefix="prl", dir="/tmp" if len(tempfile.gettempdir()) > 80 and Path("/tmp").exists() else None) as scratch:
         kernel = KernelConfig({"KernelManager": {"transport": "ipc", "ip": f"{scratch}/k"}})
-        os.environ["PRL_LAUNCHED"] = "1"
+        launched = f"PRL_LAUNCHED_{threading.get_ident()}"  # a cluster's worker may launch in several threads
+        os.environ[launched] = "1"
         try:
             papermill.execute_notebook(notebook, f"{scratch}/train.ipynb", config.model_dump(), cwd=Path.cwd(), kernel_name="python3", progress_bar=False, config=kernel)
         finally:
-            del os.environ["PRL_LAUNCHED"]
+            del os.environ[launched]
         atomic_write(output, tidy(Path(scratch, "train.ipynb").read_text()).encode())
     page, _ = HTMLExporter(embed_images=True, exclude_input=True, exclude_output_prompt=True).from_filename(str(output))
     atomic_write(output.with_suffix(".html"), page.encode())
@@ -162,7 +169,7 @@ def tidy(notebook:str)->str: # JSON of an executed notebook
 def keep(config:Config)->None:
     "In the last cell of `train.ipynb`: leave the executed notebook in the run's folder, unless `launch` is about to."
     path = run_folder(config) / "train.ipynb"
-    if "PRL_LAUNCHED" not in os.environ: path = launch(config)
+    if not any(name.startswith("PRL_LAUNCHED") for name in os.environ): path = launch(config)
     print(f"Report: {os.path.relpath(path.with_suffix('.html'))} (open it in a browser), the same as a notebook beside it")
 
 # %% ../nbs/13_record.ipynb #1d3d43f4

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .cluster import check_cluster, on_cluster
 from .config import Config, first_stage, run_folder, run_name, setting_of
 from .data import OWN
 from .fit import fit, fit_together, load_data, shared
@@ -70,6 +71,14 @@ def _together(configs, size):
                     yield run.config
         if failed: raise RuntimeError("\n".join(map(str, failed)))
 
+def _all_whole(configs):
+    # before anything is trained, and of all runs at once; to train anew what is perhaps only hard to read would be worse
+    damaged = []
+    for c in configs:
+        try: recorded(c)
+        except ValueError as error: damaged.append(str(error))
+    if damaged: raise ValueError("\n".join(damaged) + "\nA run whose weights are still there is evaluated again, not trained")
+
 def _one_by_one(configs):
     for config in configs:
         launch(config)
@@ -79,9 +88,13 @@ def study(configs:list,
           jobs:int=0, # processes that only measure, side by side; 0: execute `train.ipynb` for each run, one after the other
           together:int=0, # runs that this process trains at once: on a GPU, which one small model leaves idle
           weights:bool=False, # whether a record is not enough: train again where the model is not here
+          cluster="", # local or local:4 (workers of this machine), a dask scheduler's address, a dask cluster or client: each run's executed `train.ipynb`, in place of jobs
          )->pd.DataFrame: # rows of all these runs
     "Train the runs that are not recorded yet, one line for each, and collect the rows: broken ones go on from their checkpoint."
+    if cluster: check_cluster(cluster)
+    if cluster and together: raise ValueError(f"cluster is {cluster!r} and together is {together}: give one of them")
     every, own = with_first_stages(configs), configs[0].dataset in OWN
+    _all_whole(every)
     fingerprint = load_data(configs[0]).fingerprint() if own else None  # your images may have changed, CIFAR's do not
     here = [c for c in every if (run_folder(c) / "model.safetensors").exists()]  # a record from another machine has no weights
     missing = [c for c in every if not recorded(c, fingerprint) or weights and c in configs and c not in here]
@@ -89,7 +102,7 @@ def study(configs:list,
     missing = [c for c in every if c in missing or c in needed and c not in here]
     if len(missing) < len(every): print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
     if missing and not own: load_data(missing[0])  # before any run: what has to be downloaded is, once
-    done = _together(missing, together) if together else _side_by_side(missing, jobs) if jobs else _one_by_one(missing)
+    done = () if not missing else on_cluster(missing, cluster) if cluster else _together(missing, together) if together else _side_by_side(missing, jobs) if jobs else _one_by_one(missing)
     for k, config in enumerate(done, 1):
         print(f"{k}/{len(missing)} {run_folder(config).name}: {read(run_folder(config))['seconds']:.0f} s", flush=True)
     return collect(configs[0].runs, {run_folder(config).name for config in configs})

@@ -56,7 +56,21 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path):
     assert run(sys.executable, "-c", FIT.format(str(killed))).returncode == 0
     assert trained(weights(killed)) == trained(weights(whole))
     assert history(killed).equals(history(whole))
-    assert sorted(p.name for p in killed.rglob("*") if p.is_file()) == ["history.parquet", "model.safetensors"]
+    assert sorted(p.name for p in killed.rglob("*") if p.is_file()) == [".lock", "history.parquet", "model.safetensors"]
+
+
+def test_two_processes_train_a_run_once(tmp_path):
+    command = [sys.executable, "-c", FIT.format(str(tmp_path))]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as first:
+        while not list(tmp_path.rglob(".holder")) and first.poll() is None: time.sleep(.01)
+        first.send_signal(signal.SIGSTOP)  # in the middle, for as long as the second needs to start
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as second:
+            said = next((line for line in second.stderr if "waiting until that ends" in line), "")
+            first.send_signal(signal.SIGCONT)
+            rest = second.stderr.read()
+    assert f"digits-ir50-prl-epochs30-s0 is being trained or evaluated by process {first.pid}" in said
+    assert first.returncode == second.returncode == 0 and "epoch/s" not in rest, "what was trained while it waited is not trained again"
+    assert history(tmp_path).epoch.tolist() == list(range(1, 31))
 
 
 FULL = """
@@ -109,6 +123,7 @@ def test_papermill_bad_parameter(arguments, says, tmp_path):
     ("compare", ["-y", "{methods: [softmax, sadee]}"], "did you mean 'sade'"),
     ("compare", ["-p", "published", "nowhere.csv"], "cannot be read as CSV"),
     ("compare", ["-p", "seed", 3], "seed is set by the comparison itself"),
+    ("ablation", ["-p", "cluster", "locl"], "expected local (this machine)"),
     ("recipe", ["-p", "holdout", 0.0], "never on test images"),
     ("recipe", ["-y", "{candidates: [{schedul: cosine}]}"], "did you mean 'schedule'"),
     ("benchmark", ["-p", "only", "trian"], "expected all or one of train, tried"),

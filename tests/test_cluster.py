@@ -1,0 +1,93 @@
+"What a notebook cannot test of a cluster: workers as processes, one of them killed in the middle of a run."
+import json
+import os
+import re
+import signal
+import threading
+import time
+
+import pandas as pd
+import psutil
+import pytest
+from conftest import ROOT
+from distributed import LocalCluster
+
+from prl.checkpoint import read_checkpoint
+from prl.cluster import connected
+from prl.config import Config, run_folder
+from prl.lock import holder
+from prl.study import study
+
+JOURNAL = """
+import os, time, prl.fit as f
+save = f.save_checkpoint
+def saved(folder, model, optimizer, config, fingerprint, progress, *rest):
+    save(folder, model, optimizer, config, fingerprint, progress, *rest)
+    with open({!r}, "a") as file: file.write(f"{{folder.name}} {{progress.step}} {{os.getpid()}}\\n")
+    time.sleep(.1)  # so that a run lasts some seconds on every machine: a kernel outlives its worker for up to one
+f.save_checkpoint = saved
+"""
+
+
+@pytest.fixture
+def journal(tmp_path, monkeypatch):
+    "A file with a line for each checkpoint that a kernel writes: run, step, process."
+    startup = tmp_path / "ipython/profile_default/startup"
+    startup.mkdir(parents=True)
+    (startup / "00-journal.py").write_text(JOURNAL.format(str(tmp_path / "journal")))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    return tmp_path / "journal"
+
+
+def kill_worker_of(folder, killed):
+    "Once the run has a checkpoint, kill the worker whose kernel trains it."
+    while not (folder / "model.safetensors").exists(): time.sleep(.02)
+    killed["kernel"] = int(re.search(r"process (\d+)", holder(folder))[1])
+    killed["worker"] = psutil.Process(killed["kernel"]).ppid()
+    os.kill(killed["worker"], signal.SIGKILL)
+
+
+def test_a_killed_worker_costs_no_run_and_trains_none_twice(tmp_path, journal, monkeypatch, capsys):
+    configs = [Config(runs=os.path.relpath(tmp_path / "runs", ROOT), simplex_steps=4, **given) for given in
+               (dict(method="balanced_softmax", epochs=50), dict(method="dial", epochs=2), dict(method="softmax", epochs=2, seed=1))]
+    (long := tmp_path / ("long" * 20)).mkdir()  # as a cluster's TMPDIR may be: a socket's path has no room there
+    monkeypatch.chdir(long)
+    with monkeypatch.context() as of_workers:
+        of_workers.setenv("TMPDIR", str(long))
+        cluster = LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path / "dask"))  # its workers stand in another folder
+    monkeypatch.chdir(ROOT)
+    victim, killed = run_folder(configs[0]), {}
+    killer = threading.Thread(target=kill_worker_of, args=(victim, killed), daemon=True)
+    with cluster:
+        killer.start()
+        rows = study(configs, cluster=cluster)
+        assert killed["worker"] and not psutil.pid_exists(killed["kernel"]), "its kernel went with it"
+    printed = capsys.readouterr().out
+    assert set(rows.run) == {run_folder(c).name for c in configs}
+    names = sorted(p.name for p in victim.parent.iterdir())
+    assert len(names) == 4 and all(f" {name}: " in printed for name in names) and "4/4 " in printed
+    lines = pd.read_csv(journal, sep=" ", names=["run", "step", "process"])
+    for name in names:
+        folder, saved = victim.parent / name, lines[lines.run == name]
+        assert {"record.json", "rows.parquet", "train.ipynb", "train.html"} <= {p.name for p in folder.iterdir()}
+        steps = read_checkpoint(folder / "model.safetensors")[0]["step"]
+        assert saved.step.is_unique and saved.step.is_monotonic_increasing and saved.step.iloc[-1] == steps, f"{name} took a step twice"
+        assert saved.process.nunique() == (2 if folder == victim else 1), name
+        history = pd.read_parquet(folder / "history.parquet")
+        assert history.epoch.tolist() == (list(range(1, 51 if folder == victim else 3)) if steps else [0]), name
+        said = "".join(line for c in json.loads((folder / "train.ipynb").read_text())["cells"] for o in c.get("outputs", []) for line in o.get("text", []))
+        assert ("goes on from its checkpoint, step" in said) == (folder == victim), said
+    before = lines[(lines.run == victim.name) & (lines.process == killed["kernel"])]
+    assert 0 < before.step.max() < lines[lines.run == victim.name].step.max(), "it was killed on the way"
+
+
+def test_local_workers_have_a_gpu_and_cores_of_their_own(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")  # of a machine that has none
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with connected("local:2") as client:
+        workers = client.scheduler_info()["workers"]
+        assert [(w["nthreads"], w["resources"]) for w in workers.values()] == [(1, {"GPU": 1})] * 2
+        assert sorted(client.run(os.getenv, "CUDA_VISIBLE_DEVICES").values()) == ["5", "7"]
+        assert all(int(n) >= 1 for n in client.run(os.getenv, "OMP_NUM_THREADS").values())
+        assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures) == 3
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "5,7"
