@@ -78,12 +78,12 @@ def _timm():
     except ImportError: raise ImportError("timm not installed, which a backbone 'timm:...' needs: python -m pip install -e '.[models]' in the project's folder") from None
     return timm
 
-def _sized(create, argument, size): # -> network, and whether it was told the size
+def _sized(create, argument, size): # a network, told the size of its images where it takes one
     if size:
-        try: return create(**{argument: size}), True
+        try: return create(**{argument: size})
         except TypeError as error:
             if argument not in str(error): raise
-    return create(), False
+    return create()
 
 class Whole(Staged):
     "A model of torchvision or timm without its classifier: images (N, channels, H, W) -> (N, 1, d)."
@@ -96,21 +96,25 @@ class Whole(Staged):
         size = image_size or 224
         try:
             if library == "timm":
-                self.net, fixed = _sized(lambda **given: _timm().create_model(model, num_classes=0, in_chans=channels, **given), "img_size", image_size)
+                self.net = _sized(lambda **given: _timm().create_model(model, num_classes=0, in_chans=channels, **given), "img_size", image_size)
                 classifier = self.net.pretrained_cfg.get("classifier") or ()
                 self.classifier = tuple(f"{k}." for k in ([classifier] if isinstance(classifier, str) else classifier))
             else:
                 if channels != 3: raise ValueError(f"it takes colour images, got {channels} channels")
-                self.net, fixed = _sized(lambda **given: models.get_model(model, weights=None, **given), "image_size", image_size)
+                self.net = _sized(lambda **given: models.get_model(model, weights=None, **given), "image_size", image_size)
                 linear = [k for k, m in self.net.named_modules() if isinstance(m, nn.Linear)]
                 if not linear: raise ValueError("its classifier is no nn.Linear")
                 self.net.set_submodule(linear[-1], nn.Identity())
                 self.classifier = (linear[-1] + ".",)
-            probe = copy.deepcopy(self.net).to("meta").train()(torch.zeros(2, channels, size, size, device="meta"))
+            shapes = copy.deepcopy(self.net).to("meta").train()  # without numbers
+            probe = shapes(torch.zeros(2, channels, size, size, device="meta"))
             if not isinstance(probe, torch.Tensor) or probe.dim() != 2: raise ValueError(f"it gives {type(probe).__name__}, not one vector for each image")
         except (ValueError, RuntimeError, AssertionError) as error:
             raise ValueError(f"backbone {name!r} cannot be built for {channels} channels of {size} x {size} pixels: {error}. Another image_size may do (for a ViT a multiple of its patches), or another model") from error
-        self.name, self.channels, self.dim, self.size = name, channels, probe.shape[1], size if fixed else None
+        self.name, self.channels, self.dim, self.size = name, channels, probe.shape[1], size
+        with contextlib.suppress(ValueError, RuntimeError, AssertionError):
+            shapes(torch.zeros(2, channels, 2 * size, 2 * size, device="meta"))
+            self.size = None  # any size will do
 
     def stages(self, last:int)->list: return [self.net] if last == 4 else []
 
@@ -182,7 +186,7 @@ def _download(backbone)->dict:
     log.info("ImageNet weights of %s: %s", backbone.name, url)
     try:
         if library == "torchvision": return published.get_state_dict(progress=False, check_hash=True)
-        return _sized(lambda **given: _timm().create_model(model, pretrained=True, num_classes=0, in_chans=backbone.channels, **given), "img_size", backbone.size)[0].state_dict()
+        return _sized(lambda **given: _timm().create_model(model, pretrained=True, num_classes=0, in_chans=backbone.channels, **given), "img_size", backbone.size).state_dict()
     except Exception as error:  # network, proxy and hub raise errors of many kinds
         raise OSError(f"could not download the ImageNet weights of {backbone.name!r} ({error}): fetch {url} where there is a network and {place}") from error
 
