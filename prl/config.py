@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from .data import OWN, nearest
 from .method import METHODS
+from .photograph import check
 from .settings import BUDGETS, CONSTANTS, PUBLISHED, RECIPES
 
 # %% ../nbs/08b_config.ipynb #cc2817ae
@@ -68,8 +69,12 @@ class Config(BaseModel):
     head_rate: _Positive = 0.2  # MiSLAS: learning rate of the classifier's weights, as a share of that of their scale
     shift_bn: bool = True  # MiSLAS: let batch statistics follow the class-balanced images
     # model
-    backbone: Literal["resnet32", "cnn", "embedding", "resnet50", "resnext50"]  # cnn: for images of about 8x8 pixels; the last two for photographs
+    backbone: str  # cnn: for images of about 8x8 pixels; embedding: for features; resnet32: of about 32; resnet18, resnet50, resnext50, resnet152, torchvision:NAME, timm:NAME: for photographs
+    weights: str | None = None  # where a backbone for photographs starts: a file, imagenet (the library's own, downloaded), or none: drawn
+    frozen_stages: Literal[0, 1, 2, 3, 4] = 0  # lower stages of a backbone for photographs that keep their weights; torchvision: and timm: 0 or 4, which is all
+    checkpoint_activations: bool = False  # compute the backbone's blocks again in the backward pass: less memory, more time
     branches: Literal[1, 3] = 1  # how often the last stages exist
+    shared_stages: Literal[2, 3] = 2  # of the four of a ResNet for photographs, with branches; 3: SADE's figures for Places-LT
     branch_loss: Literal["mean", "each"] = "mean"  # of softmax, balanced_softmax and PRL: trained is the branches' mean, or each branch alone
     spread: _Weight = 0.  # of PRL with branch_loss each: power of the training prior by which the outer branches lie towards head and tail
     width: Literal["full", "reduced"] = "full"  # channels of the branched stages; reduced as in SADE and RIDE
@@ -118,6 +123,11 @@ class Config(BaseModel):
     @classmethod
     def _complete(cls, given):
         return _defaults(given) | {k: v for k, v in given.items() if v is not None and k != "method"}
+
+    @model_validator(mode="after")
+    def _buildable(self):
+        check(self.backbone, self.branches, self.width, self.shared_stages, self.frozen_stages, self.weights)
+        return self
 
 # %% ../nbs/08b_config.ipynb #befbac4c
 def _explain(error):
@@ -182,7 +192,7 @@ def parameters(namespace:dict, # a notebook's `globals()`
     return given
 
 # %% ../nbs/08b_config.ipynb #e089b436
-_ELSEWHERE = ("data_root", "workers", "download", "device", "threads", "checkpoint_minutes", "runs")  # do not change a result
+_ELSEWHERE = ("data_root", "workers", "download", "checkpoint_activations", "device", "threads", "checkpoint_minutes", "runs")  # do not change a result
 
 def identity(config:Config)->dict:
     "The fields that a result depends on."
@@ -190,13 +200,13 @@ def identity(config:Config)->dict:
 
 def _shown(value): # in a folder's name
     if isinstance(value, float): return f"{value:g}"
-    return "_".join(map(_shown, value)) if isinstance(value, list) else str(value)
+    return "_".join(map(_shown, value)) if isinstance(value, list) else str(value).replace(":", "_")
 
 def run_name(config:Config)->str: # <dataset>-ir<ratio>-<method>-<what differs>-s<seed>
     "Name of the run, unique among configs."
     given = {k: getattr(config, k) for k in ("dataset", "method", "imbalance_ratio", "budget", "recipe")}
     usual = identity(Config(**given))
-    different = ["first" + Path(v).name if k == "first" else k + _shown(v) for k, v in identity(config).items() if v != usual[k] and k != "seed"]
+    different = [k + Path(v).name if k in ("first", "weights") else k + _shown(v) for k, v in identity(config).items() if v != usual[k] and k != "seed"]
     different += [v for v, plain in ((config.recipe, "shared"), (config.budget, "paper")) if v != plain]
     own = f"_{Path(config.data_root).resolve().name}" if config.dataset in OWN else ""
     ratio = f"ir{config.imbalance_ratio:g}" if config.imbalance_ratio else "asis"

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 import torch
 
 from . import objective
-from .backbone import BACKBONES
 from .heads import DialHeads, FixedHeads, ReleasedHeads, ScaledHeads
 from .hypernet import FreeHeads, HyperHeads, LowRankHeads
 from .loss import environment_log_prior
 from .model import Features, Model
 from .objective import Drawn, Losses
+from .photograph import build_backbone, checkpoint_activations, freeze
 from .preference import along
 from .routed import Routed
 from .unlabelled import ShiftEstimator, aggregate_experts, correct_shift, fit_estimator
@@ -36,7 +36,9 @@ def build_model(config, # the fields named below
     counts = torch.tensor(train_counts, dtype=torch.float32)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        backbone = BACKBONES[config.backbone](len(mean), config.branches, config.width)
+        backbone = build_backbone(config.backbone, len(mean), config.branches, config.width, config.shared_stages, config.image_size)
+        if config.frozen_stages: freeze(backbone, config.frozen_stages)
+        if config.checkpoint_activations: checkpoint_activations(backbone)
         heads = head(config, config.branches, len(class_names), backbone.dim, (counts / counts.sum()).log())
         linear = config.classifier == "linear"
         features = Features(backbone, mean, std, unit=not linear, constant=linear or isinstance(heads, DialHeads))

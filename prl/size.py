@@ -41,7 +41,7 @@ def images_per_second(model, images:torch.Tensor, repeats:int=5)->float:
 
 def size_rows(backbone:str, num_classes:int, image_size:int, batch_size:int, repeats:int=5)->list: # of two dicts
     "Size and speed of an untrained PRL model with one branch: with its hypernetwork, and as a specialist without."
-    config = Config(dataset="cifar100", backbone=backbone)
+    config = Config(dataset="cifar100", backbone=backbone, image_size=image_size)
     model = METHODS["prl"].build(config, [str(c) for c in range(num_classes)], [1] * num_classes, [.5] * 3, [.25] * 3).eval()
     images = torch.randint(0, 256, (batch_size, 3, image_size, image_size), dtype=torch.uint8)
     found = size(model, images[:1])
