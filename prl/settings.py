@@ -27,7 +27,7 @@ RECIPES = {  # of a data set, the same for all methods: the comparison's
     "imagenet_lt": _PHOTOGRAPHS | dict(  # SADE, config_imagenet_lt_resnext50_sade.json
         backbone="resnext50", epochs=180, batch_size=64, learning_rate=.025, schedule="cosine", milestones=[], gamma=1., warmup=0., weight_decay=5e-4, jitter=.4, tau=2.),
     "places_lt": _PHOTOGRAPHS | dict(  # SADE, config_places_lt_resnet152_sade.json, which trains the lower stages at a tenth of the rate
-        # instead, as OLTR and RIDE, the lower three stages stay as ImageNet taught them
+        # ours instead: the lower three stages stay as ImageNet taught them, much as in OLTR
         backbone="resnet152", weights="imagenet", frozen_stages=3, epochs=30, batch_size=128, learning_rate=.01, milestones=[1 / 3, 2 / 3], warmup=0., weight_decay=4e-4, jitter=.4, tau=1.),
     "inaturalist": _PHOTOGRAPHS | dict(  # SADE, config_iNaturalist_resnet50_sade.json
         backbone="resnet50", epochs=100, batch_size=512, learning_rate=.2, milestones=[.6, .8], warmup=.05, weight_decay=2e-4, jitter=0., tau=1.),
