@@ -5,17 +5,15 @@
 # %% auto #0
 __all__ = ['arguments', 'main']
 
-# %% ../nbs/13d_run.ipynb #a78fdd77
+# %% ../nbs/13d_run.ipynb #33d977ef
 import ast
 import json
 import os
 import sys
 
-import torch.distributed as dist
-
 from .config import Config
 from .fit import fit
-from .parallel import rank
+from .parallel import leave, rank
 from .record import examine
 
 # %% ../nbs/13d_run.ipynb #26abb868
@@ -38,7 +36,7 @@ def main(given:list=None)->None: # None: the command line's
     try: config = Config(**arguments(sys.argv[1:] if given is None else given))
     except ValueError as error: sys.exit(1 if int(os.environ.get("RANK", 0)) else str(error))
     run, first = fit(config), not rank()
-    if dist.is_available() and dist.is_initialized(): dist.destroy_process_group()  # nobody waits for the evaluation
+    leave()  # nobody waits for the evaluation
     if not first: return
     examine(run)
     print(f"{run.folder}: {config.epochs} epochs, {run.history.seconds.sum():.0f} s, loss {run.history.loss.iloc[-1]:.3f}", flush=True)

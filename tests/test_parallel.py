@@ -33,7 +33,7 @@ def script(folder, code):
     return folder / "script.py"
 
 
-def same(folder, other, places=2e-3):
+def same(folder, other, places=5e-4):
     "Weights, running statistics and history of two runs, up to the rounding of sums in float32."
     (about, a), (of_other, b) = (read_checkpoint(f / "model.safetensors") for f in (folder, other))
     assert list(a) == list(b) and about["step"] == of_other["step"]
@@ -50,23 +50,25 @@ def home(tmp_path_factory): return tmp_path_factory.mktemp("parallel")
 def both(home):
     "All configs trained by one pair of processes, and what was tried beside."
     done = python(*TWO, script(home, """
-        import json, sys
+        import json, os, sys
         from prl.config import Config
         from prl.fit import fit, fit_together
         from prl.parallel import rank
+        said = open(f"{sys.argv[1]}/said{os.environ['RANK']}", "w")
         for name, changes in json.loads(sys.argv[2]).items():
             run = fit(Config(**changes, runs=f"{sys.argv[1]}/two"))
-            print(f"{name} {rank()} {run.history.loss.iloc[-1]:.6f} {type(run.model.phi.backbone.stem[0][1]).__name__} {run.made_by['processes']}", flush=True)
+            print(f"{name} {rank()} {run.history.loss.iloc[-1]:.6f} {type(run.model.phi.backbone.stem[0][1]).__name__} {run.made_by['processes']}", file=said)
         for wrong in ([dict(seed=1), dict(seed=2)], [dict(device="cuda:0")], [dict(batch_size=1)], [dict(learning_rate=1e30)]):
             try: fit_together([Config(**{"device": "cpu", "runs": f"{sys.argv[1]}/wrong"} | w) for w in wrong])
-            except Exception as error: print(f"refused {rank()} {type(error).__name__}: {error}", flush=True)
+            except Exception as error: print(f"refused {rank()} {type(error).__name__}: {error}", file=said)
     """), home, json.dumps({k: QUICK | v for k, v in CONFIGS.items()}))
     assert done.returncode == 0, done.stderr[-3000:]
-    return home, done.stdout
+    return home, "".join((home / f"said{k}").read_text() for k in (0, 1))
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_two_processes_train_as_one(both, name):
+    "Loss history, weights and running statistics; batches that two processes divide and that they do not; second stages."
     home, said = both
     one, two = (Config(**QUICK | CONFIGS[name], runs=str(home / where)) for where in ("one", "two"))
     fit(one)
@@ -93,7 +95,7 @@ def test_a_killed_process_ends_the_others_and_any_number_goes_on(both, tmp_path)
         real, calls = METHODS["prl"], []
         def dying(*given):
             calls.append(1)
-            if len(calls) == 13 and os.environ["RANK"] == "1": os.kill(os.getpid(), signal.SIGKILL)
+            if len(calls) == 9 and os.environ["RANK"] == "1": os.kill(os.getpid(), signal.SIGKILL)
             return real.loss(*given)
         METHODS["prl"] = dataclasses.replace(real, loss=dying)
         fit(Config(**json.loads(sys.argv[1])))
@@ -112,12 +114,10 @@ def test_a_killed_process_ends_the_others_and_any_number_goes_on(both, tmp_path)
     assert read_checkpoint(run_folder(again) / "model.safetensors")[0]["made_by"]["processes"] == 2
 
 
-def test_fit_starts_its_processes(home, capfd):
+def test_fit_starts_its_processes(home):
     config = Config(**QUICK | dict(epochs=1), processes=2, runs=str(home / "started"))
     trained = fit(config)
     assert trained.made_by["processes"] == 2 and len(trained.history) == 1 and trained.model.class_names == list("0123456789")
-    with pytest.raises(RuntimeError, match="one of 2 processes failed: FloatingPointError: loss of .* is not finite"):
-        fit(config.model_copy(update={"learning_rate": 1e30}))
 
 
 def test_from_the_shell(tmp_path):
@@ -125,8 +125,6 @@ def test_from_the_shell(tmp_path):
     assert done.returncode == 0 and done.stdout.count("1 epochs") == 1, done.stderr[-3000:]
     record = json.loads((tmp_path / "digits-ir50-prl-epochs1-simplex_steps2-s0" / "record.json").read_text())
     assert record["processes"] == 2 and (tmp_path / record["run"] / "rows.parquet").exists()
-    done = python("-m", "prl.run", "epohcs=1")
-    assert done.returncode == 1 and done.stderr.startswith("unknown parameter 'epohcs'; did you mean 'epochs'") and "Traceback" not in done.stderr
 
 
 def test_without_accelerate(tmp_path):
