@@ -87,6 +87,7 @@ class Config(BaseModel):
     budget: Literal["paper", "quick", "fast"] = "paper"  # for every method; quick: a tenth of the epochs; fast: a quarter, with twice the learning rate and weight decay
     epochs: _Count  # passes over the training images; of the first stage, where there are two
     batch_size: _Count  # images a step
+    accumulate: _Count = 1  # parts of a batch that pass one after the other, their gradients added: less memory, batch statistics of a part
     learning_rate: _Positive  # at its highest
     schedule: Literal["multistep", "cosine"]  # multistep: times gamma after each milestone
     milestones: list[_Share]  # shares of the epochs
@@ -111,6 +112,7 @@ class Config(BaseModel):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"  # auto: cuda where there is one, else cpu
     compiled: bool = False  # backbone through torch.compile while it trains: faster steps for a minute or two before the first
     threads: Annotated[int, Field(ge=0)]  # of PyTorch on the CPU; 0 leaves its own choice. Tiny networks lose time with more than one
+    processes: _Count = 1  # that train together, a GPU each, as one would alone; `fit` starts them. Needs prl[parallel]
     simplex_steps: _Count = 20  # intervals along an edge of the preference grid that is evaluated; 20 gives 231 preferences
     checkpoint_minutes: _Weight = 0.  # between checkpoints; 0 is after every epoch, on a GPU a minute
     runs: str = Field(default_factory=lambda: os.environ.get("PRL_RUNS", "reports/runs"))  # folder of the runs
@@ -192,7 +194,7 @@ def parameters(namespace:dict, # a notebook's `globals()`
     return given
 
 # %% ../nbs/08b_config.ipynb #e089b436
-_ELSEWHERE = ("data_root", "workers", "download", "checkpoint_activations", "device", "threads", "checkpoint_minutes", "runs")  # do not change a result
+_ELSEWHERE = ("data_root", "workers", "download", "checkpoint_activations", "device", "threads", "processes", "checkpoint_minutes", "runs")  # do not change a result
 
 def identity(config:Config)->dict:
     "The fields that a result depends on."

@@ -50,12 +50,25 @@ def _numbers(config, draw, step, n): # of a step of n images: those of `augment`
 def _sent(x, device): # to a GPU from pinned memory, so that nobody waits
     return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and x.device.type == "cpu" else x.to(device)
 
-def _streamed(train, drawn, step, config, draw, device): # of `Files`, whose workers read ahead
+def _streamed(train, drawn, step, config, draw, device, mine): # of `Files`, whose workers read ahead
+    if mine is not None: return (yield from _streamed_share(train, drawn, step, config, draw, device, mine))
     parts = [torch.rand(len(index), TRIES, 4, generator=generator_for(config.seed, 2, step + k)) for k, index in enumerate(drawn)]
     for k, (images, kept) in enumerate(train.images.crops(drawn, parts)):
         turn, share, other, alphas, regime = _numbers(config, draw, step + k, len(images))
         seen = disturb(_sent(images, device), _sent(turn, device), config.flip, config.jitter)
         yield Inputs(seen, *(_sent(x, device) for x in (train.labels[drawn[k][kept]], share, other, alphas, regime)))
+
+def _streamed_share(train, drawn, step, config, draw, device, mine): # whole batches, of which only this process's images are read; the others are black
+    numbers, own, parts = [_numbers(config, draw, step + k, len(index)) for k, index in enumerate(drawn)], [], []
+    for k, (index, (_, _, other, *_)) in enumerate(zip(drawn, numbers)):
+        own.append(mine(len(index)))
+        if config.mixup: own[-1] = torch.cat([own[-1], other[own[-1]]]).unique()
+        parts.append(torch.rand(len(index), TRIES, 4, generator=generator_for(config.seed, 2, step + k))[own[-1]])
+    for k, (images, _) in enumerate(train.images.crops([index[o] for index, o in zip(drawn, own)], parts)):
+        turn, *rest = numbers[k]
+        seen = torch.zeros(len(drawn[k]), *images.shape[1:], dtype=images.dtype, device=device)
+        seen[own[k].to(device)] = disturb(_sent(images, device), _sent(turn[own[k]], device), config.flip, config.jitter)
+        yield Inputs(seen, *(_sent(x, device) for x in (train.labels[drawn[k]], *rest)))
 
 def inputs(train, # images and labels
            drawn:list, # of index tensors, from `shuffled`
@@ -64,9 +77,10 @@ def inputs(train, # images and labels
            draw, # of a `Method`: (config, generator) -> Drawn
            device,
            ahead:int=1, # steps that are made ready at once
+           mine=None, # of several processes: (n) -> which of a batch's n images this one needs, where reading them is work
           )->Iterator: # of Inputs
     "The steps of an epoch, each the same whatever is made ready with it."
-    if isinstance(train.images, Files): return (yield from _streamed(train, drawn, step, config, draw, device))
+    if isinstance(train.images, Files): return (yield from _streamed(train, drawn, step, config, draw, device, mine))
     for start in range(0, len(drawn), ahead):
         part = drawn[start:start + ahead]
         sizes = [len(i) for i in part]

@@ -22,9 +22,10 @@ from .data import Data, load as load_images, log
 from .epoch import inputs, shuffled
 from .files import Files
 from .lock import hold
-from .machine import made_by, pick_device, threads
+from .machine import made_by, threads
 from .method import METHODS, adopt
 from .objective import DEFERRED
+from .parallel import Spread, apart, check_shares, first_goes_first, join, launched, of_first, own_share, processes, rank, trained
 from .photograph import frozen_tensors, load_pretrained, pretraining_statistics
 from .preference import EXPERTS
 from .update import Updater, learning_rate, no_tally, set_rate, sgd, stage_of, update
@@ -127,7 +128,8 @@ class Training:
     def __init__(self, config, data, device, bf16):
         self.config, self.stage, self.method, self.device, self.data = config, stage_of(config), METHODS[config.method], device, data
         self.folder, self.fingerprint, self.bf16 = run_folder(config), data.fingerprint(), bf16
-        begun = claim(self.folder, config, self.fingerprint)
+        begun = of_first(lambda: claim(self.folder, config, self.fingerprint))
+        if not self.folder.exists(): raise FileNotFoundError(f"the first process sees {self.folder}, this one does not: `runs` must be a folder that all machines share")
         self.model, self.optimizer = start(config, data, device, bf16, begun)
         self.loss, self.draw = self.method.objective(config)
         self.per_epoch = -(-len(data.train.labels) // config.batch_size)
@@ -136,10 +138,13 @@ class Training:
         self.average = {k: torch.zeros_like(v) for k, v in self.model.state_dict().items() if k not in still} if self.stage.average else None
         self.progress = resume(self.folder, self.model, self.optimizer, self.steps, self.average) if begun else Progress(0, [], no_sums(), {})
         self.tally, self.clock, self.beside, self.saved = no_tally(device), None, 1, time.monotonic()
+        check_shares(config, len(data.train.labels), self.per_epoch)
+        if processes() > 1 and self.optimizer: self.loss = Spread(self.model, self.loss, device)
 
     def inputs(self, train, epoch): # what is left of an epoch
         drawn = shuffled(self.data.train.labels, self.config, epoch, self.method.second(self.config))
-        return inputs(train, drawn[self.progress.step - epoch * self.per_epoch:], self.progress.step, self.stage, self.draw, self.device, _AHEAD if self.device.type == "cuda" else 1)
+        mine = (lambda n: own_share(n, self.config.accumulate)) if processes() > 1 else None
+        return inputs(train, drawn[self.progress.step - epoch * self.per_epoch:], self.progress.step, self.stage, self.draw, self.device, _AHEAD if self.device.type == "cuda" else 1, mine)
 
     @property
     def rate(self): return learning_rate(self.progress.step, self.steps, self.stage)
@@ -180,8 +185,8 @@ class Training:
 
     def save(self):
         left_out = {*self.progress.made_by.get("unreadable", []), *getattr(self.data.train.images, "skipped", [])}
-        self.progress.made_by = made_by(self.device, self.bf16, self.beside) | ({"unreadable": sorted(left_out)} if left_out else {})
-        save_checkpoint(self.folder, self.model, self.optimizer, self.config, self.fingerprint, self.progress, self.average)
+        self.progress.made_by = made_by(self.device, self.bf16, self.beside) | {"processes": processes()} | ({"unreadable": sorted(left_out)} if left_out else {})
+        if not rank(): save_checkpoint(self.folder, self.model, self.optimizer, self.config, self.fingerprint, self.progress, self.average)
         self.saved = self.clock = time.monotonic()
 
     def finish(self, train): # a second stage without steps
@@ -190,12 +195,17 @@ class Training:
         self.progress.history.append({"epoch": 0, "learning_rate": 0., "loss": float("nan"), "seconds": time.monotonic() - before})
         self.save()
 
-    def run(self)->Run: # once it is trained
+    def close(self)->tuple: # of a trained run: its history and provenance
         history = pd.DataFrame(self.progress.history)
         atomic_write(self.folder / "history.parquet", history.to_parquet())
         for state in self.folder.glob("optimizer-*.safetensors"): state.unlink()
+        return history, self.progress.made_by
+
+    def run(self)->Run: # once it is trained
+        history, made = of_first(self.close)
         self.model.phi.bf16, self.model.phi.backbone._compiled_call_impl = False, None  # what is evaluated has other shapes
-        return Run(self.config, self.folder, self.model.eval(), self.data, history, self.progress.made_by)
+        model = self.model.eval() if processes() == 1 else load(self.folder, self.device)  # with plain batch-norms again
+        return Run(self.config, self.folder, model, self.data, history, made)
 
 # %% ../nbs/09_fit.ipynb #3fdd1858
 def fit(config:Config,
@@ -210,25 +220,29 @@ def shared(config)->tuple:
     "What runs have in common that can be trained side by side: data, batch size, number of epochs, device, precision, threads."
     return *(getattr(config, k) for k in _SHARED), stage_of(config).epochs
 
+_APART = "import json, sys; from prl.config import Config; from prl.fit import fit; from prl.parallel import leave; fit(Config(**json.loads(sys.argv[1]))); leave()"
+
 def fit_together(configs:list, # of Config
                  data:Data=None,
                  failed:list=None, # gets the error of each run that fails; None: raised when the others are done
                 )->list: # of Run, those that did not fail
     "Train several runs in one process: on a GPU side by side, on a CPU in turn, where each ends exactly as it would alone."
     config = configs[0]
+    if len(configs) > 1 and (launched() or any(c.processes > 1 for c in configs)): raise ValueError(f"{len(configs)} runs are given, but several processes train one run: give them one by one, or leave `processes` at 1")
     for other in configs[1:]:
         names = [k for k, a, b in zip((*_SHARED, "epochs"), shared(config), shared(other)) if a != b]
         if names: raise ValueError(f"{run_name(other)} cannot be trained together with {run_name(config)}: they differ in {', '.join(names)}. Train it in a group of its own")
     if len({run_folder(c) for c in configs}) < len(configs): raise ValueError("the same run is given twice: leave one out")
-    device, bf16 = pick_device(config)
-    data = data or load_data(config)
+    if config.processes > 1 and not launched() and not trained(config): apart(_APART, config.processes, config.model_dump_json())  # what they leave is read below
+    device, bf16 = join(config)
+    with first_goes_first(): data = data or load_data(config)
     for c in configs:
         if (run_folder(c) / "model.safetensors").exists(): continue
         if c.first: check_first(c, data)
         elif first_stage(c): fit(first_stage(c), data)  # before its second stage is held: who holds a run waits for no training
     errors = {}
     with contextlib.ExitStack() as held, threads(config.threads), torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext():
-        for folder in sorted(map(run_folder, configs)): held.enter_context(hold(folder))  # in one order, so that two groups never wait for each other
+        for folder in [] if rank() else sorted(map(run_folder, configs)): held.enter_context(hold(folder))  # in one order, so that two groups never wait for each other
         trainings = [Training(c, data, device, bf16) for c in configs]
         for t in trainings:
             if 0 < t.progress.step < t.steps: log.info("%s: goes on from its checkpoint, step %d of %d", t.folder.name, t.progress.step, t.steps)
@@ -243,14 +257,14 @@ def fit_together(configs:list, # of Config
     return runs
 
 def _train(trainings, train, device)->dict: # training -> what went wrong
-    errors, updater, name, per_epoch, steps = {}, Updater(device), run_name(trainings[0].config), trainings[0].per_epoch, trainings[0].steps
+    errors, updater, name, per_epoch, steps = {}, Updater(device if processes() == 1 else torch.device("cpu")), run_name(trainings[0].config), trainings[0].per_epoch, trainings[0].steps
     epochs = range(min(t.progress.step for t in trainings) // per_epoch, steps // per_epoch)
     if not steps:
         for t in trainings:
             if not t.progress.history: t.finish(train)
         return errors
     if len(trainings) > 1: name += f" and {len(trainings) - 1} more"
-    for epoch in tqdm(epochs, initial=epochs.start, total=epochs.stop, unit="epoch", desc=name, mininterval=1):
+    for epoch in epochs if rank() else tqdm(epochs, initial=epochs.start, total=epochs.stop, unit="epoch", desc=name, mininterval=1):
         given = {t: t.inputs(train, epoch) for t in trainings if t not in errors and t.progress.step < (epoch + 1) * per_epoch}
         for step in range(min((t.progress.step for t in given), default=(epoch + 1) * per_epoch), (epoch + 1) * per_epoch):
             now = [t for t in given if t not in errors and t.progress.step == step]  # one that was stopped later waits for the others

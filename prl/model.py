@@ -28,6 +28,7 @@ class Features(nn.Module):
         self.unit, self.constant = unit, constant
         self.backbone = backbone.to(memory_format=torch.channels_last)
         self.bf16 = False  # training switches it on; the heads stay in float32, a cosine times 30 needs its digits
+        self.gather = None  # (n, branches, d) -> (N, branches, d): set while several processes train, each with a share of the batch (`08g_parallel`)
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(-1, 1, 1))
 
@@ -46,7 +47,7 @@ class Features(nn.Module):
     def forward(self, images):
         x = self.normalise(images)
         with torch.autocast(x.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext(): x = self.backbone(x)
-        return self.finish(x)
+        return self.finish(x) if self.gather is None else self.gather(self.finish(x))
 
 # %% ../nbs/06_model.ipynb #f6c5a5be
 class Model(nn.Module):

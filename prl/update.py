@@ -6,6 +6,7 @@
 __all__ = ['learning_rate', 'stage_of', 'sgd', 'set_rate', 'no_tally', 'add', 'blend', 'update', 'Updater']
 
 # %% ../nbs/08f_update.ipynb #6612b185
+import contextlib
 import math
 from collections import Counter
 
@@ -76,16 +77,22 @@ def update(model, loss, optimizer, config, given:Inputs,
            late:bool=False, # whether the run is in its last fifth
            average:dict=None, # state dict of averaged weights, moved along
           )->None:
-    "One step, without asking the device for a number."
+    "One step, without asking the device for a number. Of `accumulate` parts each weighs as its share of the images."
     images, target, classes = given.images, given.labels, len(model.class_names)
     if config.mixup: images, target = mixup(images, target, classes, given.share, given.other)
     if config.smoothing: target = smooth(target, classes, config.smoothing)
-    losses = loss(model, images, target, config, Drawn(given.alphas, given.regime), late)
     optimizer.zero_grad(set_to_none=True)
-    losses.total.backward()
+    total, means = 0., 0.
+    for k, (x, y) in enumerate(zip(images.tensor_split(config.accumulate), target.tensor_split(config.accumulate)), 1):
+        # of several processes (`08g_parallel`) the gradients are exchanged once, with the last part
+        with loss.no_sync() if k < config.accumulate and hasattr(loss, "no_sync") else contextlib.nullcontext():
+            losses = loss(model, x, y, config, Drawn(given.alphas, given.regime), late)
+            share = len(x) / len(images)
+            (share * losses.total).backward()
+        total, means = total + share * losses.total.detach(), means + share * losses.parts.detach()
     optimizer.step()
     if average is not None: blend(average, model, config.average)
-    add(tally, Losses(*(x.detach() for x in losses)))
+    add(tally, Losses(total, means, losses.regime))
 
 # %% ../nbs/08f_update.ipynb #486ecbc2
 _STREAMS = []  # shared by all updaters: each stream keeps memory of its own
