@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PEAK', 'KINDS', 'wait', 'seconds', 'in_turn', 'beside', 'apart', 'peaks', 'Traffic', 'work', 'step_profile',
-           'make_photographs', 'Photographs', 'pillow', 'torchvision_io', 'torchcodec', 'readers', 'images_read']
+           'make_photographs', 'Photographs', 'pillow', 'torchvision_io', 'torchcodec', 'readers', 'images_read',
+           'cost', 'with_first']
 
 # %% ../nbs/17_benchmark.ipynb #c769a517
 import contextlib
@@ -27,8 +28,11 @@ from torch.utils.data import DataLoader
 from torchvision.io import decode_jpeg, read_file
 from torchvision.transforms import v2
 
+from .config import Config, first_stage
 from .files import Files
 from .image import TRIES
+from .lists import RELEASES
+from .update import stage_of
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when a first profile begins: no lines about GPUs that are not there
 from torch.profiler import ProfilerActivity, profile
@@ -163,11 +167,33 @@ def readers()->dict: # name -> path to image
 
 def images_read(folder, names:list, reader=None, # None: `prl.files`
                 workers:int=0, batch_size:int=32)->float: # images a second
-    "Of one pass over files, worker processes already started."
+    "Of one pass over files, the start of the worker processes included."
+    before = time.perf_counter()
     if reader is None: batches = Files(names, 224, folder, workers).crops(list(torch.arange(len(names)).split(batch_size)), list(torch.rand(len(names), TRIES, 4).split(batch_size)))
     else: batches = DataLoader(Photographs([Path(folder) / n for n in names], reader), batch_size, num_workers=workers, worker_init_fn=_one_thread)
-    batches, before = iter(batches), time.perf_counter()
     for _ in batches: pass
     return len(names) / (time.perf_counter() - before)
 
 def _one_thread(worker): torch.set_num_threads(1)
+
+# %% ../nbs/17_benchmark.ipynb #61260459
+def cost(throughput:dict, # (dataset, branches) -> training images a second of one device
+         methods, # names of prl.method.METHODS
+         seeds:int=3,
+         devices=(1, 8, 64),
+         price:float=None, # of a device for an hour
+        )->pd.DataFrame: # a row for each data set: trainings, device-hours, hours on so many devices, and their price
+    "Time of every method's published schedule on every data set."
+    rows = []
+    for dataset in dict.fromkeys(d for d, _ in throughput):
+        images, hours = RELEASES[dataset].train_images, 0.
+        for name in methods:
+            stages = with_first(Config(dataset=dataset, method=name))
+            hours += seeds * sum(stage.epochs * images / throughput[dataset, stage.branches] / 3600 for stage in stages)
+        row = {"dataset": dataset, "trainings": seeds * len(methods), "device-hours": hours} | {f"hours on {n}": hours / n for n in devices}
+        rows.append(row | ({"price": hours * price} if price else {}))
+    return pd.DataFrame(rows)
+
+def with_first(config)->list: # the stages of a run that take steps, as `update.stage_of` gives them
+    first = first_stage(config)
+    return [stage for c in (first, config) if c is not None for stage in [stage_of(c)] if stage.epochs]

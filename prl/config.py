@@ -174,7 +174,7 @@ def _defaults(given):
     if given.get("recipe") == "published" and not dataset.startswith("cifar"):
         raise ValueError(f"recipe is 'published', but no method was published on {dataset!r}: leave it out, the schedules are of CIFAR")
     if given.get("recipe") == "published" and given.get("budget") == "fast": raise ValueError("budget is 'fast', but recipe is 'published': the fast budget is a recipe of its own, give one of them")
-    if dataset == "features" and method.views: raise ValueError(f"method is {name!r}, whose test-time step looks at views of the test images, but dataset 'features' has none: choose another method")
+    if dataset == "features" and 3 in (given.get("branches"), method.settings.get("branches")): raise ValueError(f"method {name!r} has three branches here, but the embeddings of dataset 'features' are one: choose another method, or leave branches out")
     if (dataset == "features") != (given.get("backbone", chosen["backbone"]) == "embedding"): raise ValueError(f"backbone is {given.get('backbone')!r} and dataset {dataset!r}: 'embedding' is for dataset 'features', and 'features' has no other")
     if dataset == "digits" and given.get("budget") == "fast": raise ValueError("budget is 'fast', but dataset is 'digits', which takes seconds as it is and loses much with fewer epochs: leave it out")
     if given.get("stage") == 1 and given.get("first"): raise ValueError(f"first is {given['first']!r}, but stage is 1, which starts from nothing: leave one of them out")

@@ -49,6 +49,8 @@ CONSTANTS = {  # (data set, imbalance ratio or None for any, method) -> fields
     ("imagenet_lt", None, "balpoe"): dict(mixup=.3),  # BalPoE, mixup/standard_training/config_imagenet_lt_resnext50_bs-experts.json
     ("inaturalist", None, "balpoe"): dict(mixup=.2),  # and config_iNaturalist_resnet50_bs-experts.json; none was published for Places-LT
 }
+# SADE's multiply-accumulates for Places-LT are those of three shared stages of full width (`04b_photograph`)
+CONSTANTS |= {("places_lt", None, method): dict(width="full", shared_stages=3) for method in ("ride", "sade", "balpoe", "prl_released")}
 # ours: with one linear layer to all weights the hypernetwork would be larger than the network; rank=0 asks for it all the same
 CONSTANTS |= {(data, None, method): dict(rank=32) for data in ("imagenet_lt", "places_lt", "inaturalist") for method in ("prl", "prl_no_tchebycheff", "prl_environment")}
 _LINEAR, _PLAIN = dict(classifier="linear"), dict(degrees=0., nesterov=False, learning_rate=.1)  # crops and mirrors only, plain momentum
