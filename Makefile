@@ -19,8 +19,9 @@ reports: $(BIN)/installed ## render the report and the index from the recorded r
 	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
 
 benchmark: $(BIN)/installed ## time training, starting, using and growing, on an otherwise idle machine; ARGS="-p sade FOLDER -p released FOLDER" for other people's code
-	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-1branch.ipynb -p batch_size 128 -p rounds 5 -p steps 4 -p compiled True -p grow 8142 -p photographs 256 -p photograph_batch 16 -y '{backbones: [resnet50]}' -p folder reports/benchmark/1branch $(ARGS)
+	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-1branch.ipynb -p batch_size 128 -p rounds 5 -p steps 4 -p compiled True -p grow 8142 -p photographs 0 -p folder reports/benchmark/1branch $(ARGS)
 	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-3branches.ipynb -p branches 3 -p batch_size 128 -p rounds 5 -p steps 4 -p compiled True -p grow 0 -p photographs 0 -p folder reports/benchmark/3branches $(ARGS)
+	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-photographs.ipynb -p only photographs -p rounds 3 -p steps 1 -p photographs 256 -p photograph_batch 16 -y '{backbones: [resnext50, resnet50, resnet152]}' -p folder reports/benchmark/photographs
 	$(BIN)/nbdev_clean --fname reports
 
 gpu: $(BIN)/installed ## the benchmark on a machine with a GPU, in about ten minutes; ARGS as for benchmark
