@@ -45,9 +45,8 @@ def disturb(images:torch.Tensor, # (N, 3, H, W), uint8
     "Mirror and colour jitter of each image (SADE's loaders for ImageNet-LT and Places-LT; there the three come in random order)."
     if flip: images = torch.where(draw[:, 2, None, None, None] < .5, images.flip(-1), images)
     if not jitter: return images
-    bright, contrast, saturation = (1 + jitter * (2 * draw[:, [0, 1, 3]] - 1)).T[:, :, None, None, None]
-    weights = torch.tensor([.299, .587, .114], device=images.device)[:, None, None]                 # of grey, ITU-R BT.601
-    def grey(x): return (x * weights).sum(1, keepdim=True)
+    bright, contrast, saturation = (1 + jitter * (2 * draw[:, k, None, None, None] - 1) for k in (0, 1, 3))
+    def grey(x): return .299 * x[:, :1] + .587 * x[:, 1:2] + .114 * x[:, 2:]                           # ITU-R BT.601
     x = (images * bright).clamp_(0, 255)
     x = torch.lerp(grey(x).mean((2, 3), keepdim=True), x, contrast).clamp_(0, 255)
     return torch.lerp(grey(x), x, saturation).clamp_(0, 255).round_().to(torch.uint8)

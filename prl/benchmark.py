@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from torchvision.io import decode_jpeg, read_file
 from torchvision.transforms import v2
 
-from .config import Config, first_stage
+from .config import Config, first_stage, run_name
 from .files import Files
 from .image import TRIES
 from .lists import RELEASES
@@ -186,11 +186,9 @@ def cost(throughput:dict, # (dataset, branches) -> training images a second of o
     "Time of every method's published schedule on every data set."
     rows = []
     for dataset in dict.fromkeys(d for d, _ in throughput):
-        images, hours = RELEASES[dataset].train_images, 0.
-        for name in methods:
-            stages = with_first(Config(dataset=dataset, method=name))
-            hours += seeds * sum(stage.epochs * images / throughput[dataset, stage.branches] / 3600 for stage in stages)
-        row = {"dataset": dataset, "trainings": seeds * len(methods), "device-hours": hours} | {f"hours on {n}": hours / n for n in devices}
+        stages = {run_name(stage): stage for name in methods for stage in with_first(Config(dataset=dataset, method=name))}  # a first stage that two methods share is trained once
+        hours = seeds * sum(stage.epochs * RELEASES[dataset].train_images / throughput[dataset, stage.branches] / 3600 for stage in stages.values())
+        row = {"dataset": dataset, "trainings": seeds * len(stages), "device-hours": hours} | {f"hours on {n}": hours / n for n in devices}
         rows.append(row | ({"price": hours * price} if price else {}))
     return pd.DataFrame(rows)
 

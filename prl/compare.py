@@ -93,7 +93,7 @@ def weights(labels, # (N,) of the test images
            )->np.ndarray: # (N,), sum to 1
     "How much each test image counts, estimator `weighted`: the whole test set, weighted to the environment's class prior, or to the classes of one group alike."
     labels = torch.tensor(np.asarray(labels))
-    weight = image_weights(labels, train_counts, "weighted")[environment]
+    weight = image_weights(labels, train_counts, "weighted", [int(r) for r in environment.split("-")[1:]] or longtail.RATIOS)[environment]
     if group == "all": return weight.double().numpy()
     groups = group_weights(labels, weight, longtail.shot_groups(train_counts, many_above, few_below))
     if group not in groups: raise ValueError(f"no class is {group}-shot")

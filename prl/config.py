@@ -159,6 +159,12 @@ def _defaults(given):
     # a second stage on another method's run follows that method
     if given.get("recipe") == "published": chosen |= PUBLISHED.get(given.get("base", chosen.get("base", "softmax")) if method.first == "base" else name, {})
     second = {"ride": 5}.get(name, Config.model_fields["second_epochs"].default)  # RIDE, config_imbalance_cifar100_ride_ea.json; MiSLAS takes 10
+    if given.get("backbone", chosen["backbone"]) != chosen["backbone"]: chosen = {k: v for k, v in chosen.items() if k not in ("weights", "frozen_stages")}  # they belong to the recipe's own
+    resized = given.get("crop", chosen.get("crop")) == "resized"
+    if resized: chosen |= dict(pad=0, degrees=0.)
+    for k in ("pad", "degrees") if resized else ("jitter", "smallest"):
+        if given.get(k, (usual := 0 if resized else Config.model_fields[k].default)) != usual: raise ValueError(f"{k} is {given[k]!r}, but {'resized crops are not shifted or turned' if resized else 'it is for resized crops'}: leave it out" + ("" if resized else ", or give crop 'resized'"))
+    if resized and dataset in ("digits", "cifar10", "cifar100", "parquet", "features"): raise ValueError(f"crop is 'resized', but the images of {dataset!r} are not in files of their own: leave it out")
     factors = BUDGETS.get(given.get("budget"), {})
     chosen = {"second_epochs": second} | chosen
     for k in ("epochs", "second_epochs"): chosen[k] = max(1, round(factors.get("epochs", 1) * chosen[k]))
@@ -194,7 +200,7 @@ def parameters(namespace:dict, # a notebook's `globals()`
     return given
 
 # %% ../nbs/08b_config.ipynb #e089b436
-_ELSEWHERE = ("data_root", "workers", "download", "checkpoint_activations", "device", "threads", "processes", "checkpoint_minutes", "runs")  # do not change a result
+_ELSEWHERE = ("data_root", "workers", "unreadable", "download", "checkpoint_activations", "device", "threads", "processes", "checkpoint_minutes", "runs")  # do not change a result
 
 def identity(config:Config)->dict:
     "The fields that a result depends on."

@@ -46,6 +46,20 @@ const HEADS = { // class of the head -> (its tensors, α) -> (branches, C, d)
     x = silu(linear(x, t["head.mlp.2.weight"], t["head.mlp.2.bias"]));
     return unitRows(linear(x, t["head.weights.weight"], t["head.weights.bias"]), dim);
   },
+  LowRankHeads(t, alpha, dim) { // W_0 + U diag(a) V
+    const weighted = t["head.preference.log_r"].map((v, i) => Math.exp(v) * alpha[i]);
+    const total = weighted.reduce((a, b) => a + b);
+    let x = silu(linear(weighted.map((v) => v / total), t["head.mlp.0.weight"], t["head.mlp.0.bias"]));
+    x = silu(linear(x, t["head.mlp.2.weight"], t["head.mlp.2.bias"]));
+    const shares = linear(x, t["head.shares.weight"], t["head.shares.bias"]), u = t["head.classes"], v = t["head.directions"];
+    const heads = Float32Array.from(t["head.weight"]), rows = heads.length / dim;
+    const classes = u.length / shares.length, rank = u.length / rows;
+    for (let row = 0; row < rows; row++) for (let k = 0; k < rank; k++) {
+      const branch = Math.floor(row / classes), share = shares[branch * rank + k] * u[row * rank + k], from = (branch * rank + k) * dim;
+      for (let j = 0; j < dim; j++) heads[row * dim + j] += share * v[from + j];
+    }
+    return unitRows(heads, dim);
+  },
   ReleasedHeads(t, alpha, dim) {
     const ray = t["head.ray"].map((v, i) => v + alpha[i]), low = Math.min(...ray), high = Math.max(...ray);
     let x = relu(linear(ray.map((v) => (v - low) / (high - low)), t["head.mlp.0.weight"], t["head.mlp.0.bias"]));

@@ -29,7 +29,7 @@ from .evaluate import test_priors
 from .features import predict, test_features
 from .fit import load_data
 from .heads import DialHeads, ReleasedHeads
-from .hypernet import FreeHeads, HyperHeads
+from .hypernet import FreeHeads, HyperHeads, LowRankHeads
 from .longtail import shot_groups
 from .method import METHODS
 from .model import Model
@@ -53,7 +53,7 @@ def measures(train_counts, test_counts, groups:dict, # name -> mask (C,), from `
 
 # %% ../nbs/16_dial.ipynb #09105a98
 FORMAT, NAME = "prl-dial-1", "dial.safetensors"
-_LINEAR, _KNOWN = (FreeHeads, DialHeads), (HyperHeads, ReleasedHeads)
+_LINEAR, _KNOWN = (FreeHeads, DialHeads), (HyperHeads, LowRankHeads, ReleasedHeads)
 
 def _digest(weights:Path): # of the tensors alone: metadata has times in it
     data = weights.read_bytes()

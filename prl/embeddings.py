@@ -21,7 +21,7 @@ class Embedded(NamedTuple):
     labels: np.ndarray  # (N,), numbers or names
     class_names: list  # None where the file has none
 
-def read_embedded(file, feature_column:str="features", label_column:str="label")->Embedded:
+def read_embedded(file, feature_column:str="features", label_column:str="labels")->Embedded:
     "One file of features, .npz or Parquet; features that are no numbers are an error."
     file, names = Path(file), None
     try:
@@ -36,14 +36,16 @@ def read_embedded(file, feature_column:str="features", label_column:str="label")
             missing = {feature_column, label_column} - set(table.column_names)
             if missing: raise ValueError(f"it has the columns {table.column_names}, none called {', '.join(sorted(missing))}: set image_column and label_column to the file's own names")
             labels, lists = table[label_column].to_numpy(), table[feature_column].combine_chunks()
+            if table[label_column].null_count or lists.null_count: raise ValueError(f"{table[label_column].null_count} rows have no label and {lists.null_count} no features: fill in or remove them")
+            if len({len(row) for row in lists}) > 1: raise ValueError("its rows have different numbers of features")
             features = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
         features = np.ascontiguousarray(features, dtype=np.float32)
-        if features.ndim != 2 or len(features) != len(labels): raise ValueError(f"features have shape {features.shape} and there are {len(labels)} labels: expected (N, d) and N")
+        if features.ndim != 2 or labels.shape != (len(features),): raise ValueError(f"features have shape {features.shape} and labels {labels.shape}: expected (N, d) and (N,)")
     except (OSError, ValueError, TypeError, zipfile.BadZipFile, pa.ArrowException) as error: raise ValueError(f"cannot read features from {file}: {error}") from error
     if not (finite := np.isfinite(features).all(1)).all(): raise ValueError(f"{file} row {int(finite.argmin())} has features that are no numbers ({int((~finite).sum())} such rows): compute them again or leave the rows out")
     return Embedded(features, labels, names)
 
-def read_embeddings(root, feature_column:str="features", label_column:str="label")->tuple: # training and test `Embedded`
+def read_embeddings(root, feature_column:str="features", label_column:str="labels")->tuple: # training and test `Embedded`
     "`train` and `test`, each .npz or .parquet, under a folder."
     files = [next((f for kind in ("npz", "parquet") if (f := Path(root) / f"{part}.{kind}").exists()), None) for part in ("train", "test")]
     if not all(files): raise FileNotFoundError(f"no train.npz with test.npz, nor .parquet, in {Path(root).resolve()}: data/README.md shows the layout, prl.features.extract writes it")

@@ -67,7 +67,7 @@ def _streamed_share(train, drawn, step, config, draw, device, mine): # whole bat
     for k, (images, _) in enumerate(train.images.crops([index[o] for index, o in zip(drawn, own)], parts)):
         turn, *rest = numbers[k]
         seen = torch.zeros(len(drawn[k]), *images.shape[1:], dtype=images.dtype, device=device)
-        seen[own[k].to(device)] = disturb(_sent(images, device), _sent(turn[own[k]], device), config.flip, config.jitter)
+        seen[_sent(own[k], device)] = disturb(_sent(images, device), _sent(turn[own[k]], device), config.flip, config.jitter)
         yield Inputs(seen, *(_sent(x, device) for x in (train.labels[drawn[k]], *rest)))
 
 def inputs(train, # images and labels

@@ -150,8 +150,10 @@ def try_all(model, features, labels, # (N,)
     "Every preference of the simplex grid and of the head-tail edge, on the whole test set."
     points = {"grid": grid(steps), "edge": edge(steps, model.regimes)}
     alphas, device = torch.cat(list(points.values())), model.log_prior.device
-    heads = torch.cat([model.head(a.to(device)).cpu() for a in alphas.split(64)])
-    return Tried([label for label, p in points.items() for _ in p], alphas, (predict(features, heads) == labels[:, None]).T.contiguous())
+    at_once = max(1, 2**26 // (features[0].numel() * len(model.class_names)))  # heads of 256 MiB
+    features, labels = features.to(device), labels.to(device)
+    correct = torch.cat([(predict(features, model.head(a.to(device))) == labels[:, None]).T.cpu() for a in alphas.split(at_once)])
+    return Tried([label for label, p in points.items() for _ in p], alphas, correct)
 
 def grid_rows(model, tried:Tried, labels, groups, ratios=RATIOS)->list:
     "Accuracy of every setting on every test environment, and by group on the uniform one."

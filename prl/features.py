@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save
 
 from .checkpoint import atomic_write, read_checkpoint
-from .files import content
+from .files import content, parts
 
 # %% ../nbs/09b_features.ipynb #704474dc
 def _digest(*tensors):
@@ -30,7 +30,7 @@ def _digest(*tensors):
 def test_features(model,
                   images, # (N, channels, H, W), uint8, or `Files`
                   cache=None, # a file that keeps them; read again if weights and images are the same
-                  batch_size:int=1000,
+                  batch_size:int=None, # None: as many as have the pixels of 1,000 CIFAR images, at least 32
                  )->torch.Tensor: # (N, branches, d), float32, on the CPU; of unit length where the classifier is a cosine
     "Features of a test set: the only place where evaluation runs the backbone."
     weights, features = list(model.phi.state_dict().values()), None
@@ -40,7 +40,7 @@ def test_features(model,
             about, held = read_checkpoint(cache)
             if all(about.get(k) == v for k, v in made_by.items()): return held["features"]
             if isinstance(images, torch.Tensor) and about.get("made_by") == _digest(images, *weights): features = held["features"]  # of an earlier version, with one digest of both
-    device = model.log_prior.device
+    device, batch_size = model.log_prior.device, batch_size or max(32, 1000 * 32**2 // max(32**2, images.shape[-1] * images.shape[-2]))
     if features is None: features = torch.cat([model.features(part.to(device)).cpu() for part in images.split(batch_size)])
     if not features.isfinite().all(): raise ValueError("features are not finite: the model's weights have diverged, or the images are damaged")
     if cache is not None: atomic_write(cache, save({"features": features}, {k: json.dumps(v) for k, v in made_by.items()}))
@@ -78,7 +78,7 @@ def predict(features:torch.Tensor, # (N, branches, d)
 
 # %% ../nbs/09b_features.ipynb #669e7a04
 @torch.no_grad()
-def extract(network, # images (n, channels, H, W), uint8 -> (n, d) or (n, branches, d); a `Model` gives its features
+def extract(network, # images (n, channels, H, W), uint8, on `device` -> (n, d) or (n, branches, d), with its own normalisation; a `Model` gives its features
             data, # a `Data`
             folder, # gets train.npz and test.npz
             device:str="cpu",
@@ -88,10 +88,14 @@ def extract(network, # images (n, channels, H, W), uint8 -> (n, d) or (n, branch
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     call = network.features if hasattr(network, "features") and hasattr(network, "heads") else network
+    training = getattr(network, "training", False)
+    if training: network.eval()  # batch-norm by its running statistics, no dropout
     for name, part in (("train", data.train), ("test", data.test)):
-        found = torch.cat([call(images.to(device)).flatten(1).float().cpu() for images in part.images.split(batch_size)])
+        found, index = zip(*((call(images.to(device)).flatten(1).float().cpu(), index) for images, index in parts(part.images, batch_size)))
+        found, index = torch.cat(found), torch.cat(index)  # without images that cannot be read
         if not found.isfinite().all(): raise ValueError(f"the network's features of the {name} images are not finite: are these its own weights, and its own normalisation?")
         out = io.BytesIO()
-        np.savez(out, features=found.numpy(), labels=part.labels.numpy(), class_names=np.array(data.class_names))
+        np.savez(out, features=found.numpy(), labels=part.labels[index].numpy(), class_names=np.array(data.class_names))
         atomic_write(folder / f"{name}.npz", out.getvalue())
+    if training: network.train()
     return folder

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from . import objective
+from .files import parts
 from .heads import DialHeads, FixedHeads, ReleasedHeads, ScaledHeads
 from .hypernet import FreeHeads, HyperHeads, LowRankHeads
 from .loss import environment_log_prior
@@ -111,16 +112,17 @@ def train_router(model, config)->list:
     return [{"params": list(model.router.parameters()), "factor": 1.}]
 
 @torch.no_grad()
-def _logits_of(model, images):
-    device = model.log_prior.device
-    return torch.cat([model.logits(model.features(part.to(device))).cpu() for part in images.split(1000)])
+def _logits_of(model, images): # and which images they are of
+    device, at_once = model.log_prior.device, max(32, 1000 * 32**2 // max(32**2, images.shape[-1] * images.shape[-2]))
+    logits, index = zip(*((model.logits(model.features(part.to(device))).cpu(), i) for part, i in parts(images, at_once)))
+    return torch.cat(logits), torch.cat(index)
 
 def train_estimator(model, train, config)->None:
     "LSC: on sets drawn from the training images, whose features are computed once."
     model.eval()
     model.phi.bf16 = False  # the estimator will see float32 features
-    logits, device = _logits_of(model, train.images), model.log_prior.device
-    fit_estimator(model.estimator.cpu(), logits, train.labels.cpu(), model.train_counts, torch.Generator().manual_seed(config.seed))
+    (logits, index), device = _logits_of(model, train.images), model.log_prior.device
+    fit_estimator(model.estimator.cpu(), logits, train.labels.cpu()[index], model.train_counts, torch.Generator().manual_seed(config.seed))
     model.estimator.to(device)
 
 # %% ../nbs/08_method.ipynb #2e630610

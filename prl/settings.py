@@ -52,7 +52,7 @@ CONSTANTS = {  # (data set, imbalance ratio or None for any, method) -> fields
 # SADE's multiply-accumulates for Places-LT are those of three shared stages of full width (`04b_photograph`)
 CONSTANTS |= {("places_lt", None, method): dict(width="full", shared_stages=3) for method in ("ride", "sade", "balpoe", "prl_released")}
 # ours: with one linear layer to all weights the hypernetwork would be larger than the network; rank=0 asks for it all the same
-CONSTANTS |= {(data, None, method): dict(rank=32) for data in ("imagenet_lt", "places_lt", "inaturalist") for method in ("prl", "prl_no_tchebycheff", "prl_environment")}
+CONSTANTS |= {(data, None, method): dict(rank=32) for data in ("imagenet_lt", "places_lt", "inaturalist", "features") for method in ("prl", "prl_no_tchebycheff", "prl_environment")}
 _LINEAR, _PLAIN = dict(classifier="linear"), dict(degrees=0., nesterov=False, learning_rate=.1)  # crops and mirrors only, plain momentum
 _SHARP = dict(milestones=[.8, .9], gamma=.01)
 _LADE = _LINEAR | _PLAIN | dict(batch_size=256, learning_rate=.2, milestones=[.6, .8], gamma=.01)  # LADE, config/CIFAR100_LT/*.yaml: a hundredth at 120 and 160 of 200

@@ -224,8 +224,8 @@ def test_a_cache_without_prediction_sets_shows_the_rest(opened, tmp_path):
     assert page.locator(".sets").inner_text() == "" and len(shown(page)) == 14
 
 
-@pytest.mark.parametrize("settings", [{"branches": 3}, {"method": "prl_no_hypernet"}, {"method": "prl_released"}, {"method": "dial"}, {"regimes": "vertex"}],
-                         ids=["three branches", "free heads", "released", "post-hoc dial", "vertex"])
+@pytest.mark.parametrize("settings", [{"branches": 3}, {"rank": 4, "branches": 3}, {"method": "prl_no_hypernet"}, {"method": "prl_released"}, {"method": "dial"}, {"regimes": "vertex"}],
+                         ids=["three branches", "low rank", "free heads", "released", "post-hoc dial", "vertex"])
 def test_other_heads(opened, settings, tmp_path):
     cache = read_cache(measure(Config(runs=str(tmp_path), epochs=2, simplex_steps=1, **settings)))
     page = opened(cache)
