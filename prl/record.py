@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['write_tried', 'read_tried', 'budget', 'write', 'examine', 'read', 'records', 'collect', 'recorded', 'launch', 'tidy',
-           'keep', 'write_index']
+           'examined', 'keep', 'write_index']
 
 # %% ../nbs/13_record.ipynb #1713eb29
 import json
@@ -166,10 +166,18 @@ def tidy(notebook:str)->str: # JSON of an executed notebook
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 # %% ../nbs/13_record.ipynb #b1e4b600
+def _launched(): return any(name.startswith("PRL_LAUNCHED") for name in os.environ)
+
+def examined(run)->pd.DataFrame: # rows of `prl.evaluate.evaluate`
+    "As `examine`; where `keep` has the notebook executed again, the rows that it left a moment ago."
+    record, weights = run.folder / "record.json", run.folder / "model.safetensors"
+    if _launched() and recorded(run.config, run.data.fingerprint()) and record.stat().st_mtime_ns > weights.stat().st_mtime_ns: return pd.read_parquet(run.folder / "rows.parquet")
+    return examine(run)
+
 def keep(config:Config)->None:
     "In the last cell of `train.ipynb`: leave the executed notebook in the run's folder, unless `launch` is about to."
     path = run_folder(config) / "train.ipynb"
-    if not any(name.startswith("PRL_LAUNCHED") for name in os.environ): path = launch(config)
+    if not _launched(): path = launch(config)
     print(f"Report: {os.path.relpath(path.with_suffix('.html'))} (open it in a browser), the same as a notebook beside it")
 
 # %% ../nbs/13_record.ipynb #1d3d43f4
