@@ -1,5 +1,6 @@
 "The field's large data sets, on small trees in their layouts: check, train, evaluate, report; and what goes wrong with files."
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -93,5 +94,5 @@ def test_a_list_that_names_a_missing_file(tmp_path):
     root = tree("imagenet_lt", tmp_path / "data")
     (root / "val/n01443/ILSVRC2012_val_31.JPEG").unlink()
     assert prl.data.check("imagenet_lt", root).set_index("what").says["test files there"] == "the first that is missing: val/n01443/ILSVRC2012_val_31.JPEG"
-    done = run("python", "-c", f"import prl.data; prl.data.load('imagenet_lt', {str(root)!r}, image_size=32, crop='resized').test.images[:]")
+    done = run(sys.executable, "-c", f"import prl.data; prl.data.load('imagenet_lt', {str(root)!r}, image_size=32, crop='resized').test.images[:]")
     assert done.returncode and "ILSVRC2012_val_31.JPEG" in done.stderr
