@@ -38,20 +38,19 @@ function unitRows(x, dim) { // in place
   return x;
 }
 
+function hidden(t, alpha) { // r̂, and what the MLP makes of it
+  const weighted = t["head.preference.log_r"].map((v, i) => Math.exp(v) * alpha[i]);
+  const total = weighted.reduce((a, b) => a + b);
+  const x = silu(linear(weighted.map((v) => v / total), t["head.mlp.0.weight"], t["head.mlp.0.bias"]));
+  return silu(linear(x, t["head.mlp.2.weight"], t["head.mlp.2.bias"]));
+}
+
 const HEADS = { // class of the head -> (its tensors, α) -> (branches, C, d)
   HyperHeads(t, alpha, dim) {
-    const weighted = t["head.preference.log_r"].map((v, i) => Math.exp(v) * alpha[i]);
-    const total = weighted.reduce((a, b) => a + b);
-    let x = silu(linear(weighted.map((v) => v / total), t["head.mlp.0.weight"], t["head.mlp.0.bias"]));
-    x = silu(linear(x, t["head.mlp.2.weight"], t["head.mlp.2.bias"]));
-    return unitRows(linear(x, t["head.weights.weight"], t["head.weights.bias"]), dim);
+    return unitRows(linear(hidden(t, alpha), t["head.weights.weight"], t["head.weights.bias"]), dim);
   },
   LowRankHeads(t, alpha, dim) { // W_0 + U diag(a) V
-    const weighted = t["head.preference.log_r"].map((v, i) => Math.exp(v) * alpha[i]);
-    const total = weighted.reduce((a, b) => a + b);
-    let x = silu(linear(weighted.map((v) => v / total), t["head.mlp.0.weight"], t["head.mlp.0.bias"]));
-    x = silu(linear(x, t["head.mlp.2.weight"], t["head.mlp.2.bias"]));
-    const shares = linear(x, t["head.shares.weight"], t["head.shares.bias"]), u = t["head.classes"], v = t["head.directions"];
+    const shares = linear(hidden(t, alpha), t["head.shares.weight"], t["head.shares.bias"]), u = t["head.classes"], v = t["head.directions"];
     const heads = Float32Array.from(t["head.weight"]), rows = heads.length / dim;
     const classes = u.length / shares.length, rank = u.length / rows;
     for (let row = 0; row < rows; row++) for (let k = 0; k < rank; k++) {
