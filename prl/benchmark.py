@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PEAK', 'KINDS', 'wait', 'seconds', 'in_turn', 'beside', 'apart', 'peaks', 'Traffic', 'work', 'step_profile',
            'make_photographs', 'Photographs', 'pillow', 'torchvision_io', 'torchcodec', 'readers', 'images_read',
-           'cost', 'with_first']
+           'cost']
 
 # %% ../nbs/17_benchmark.ipynb #c769a517
 import contextlib
@@ -28,10 +28,11 @@ from torch.utils.data import DataLoader
 from torchvision.io import decode_jpeg, read_file
 from torchvision.transforms import v2
 
-from .config import Config, first_stage, run_name
+from .config import Config
 from .files import Files
 from .image import TRIES
 from .lists import RELEASES
+from .study import with_first_stages
 from .update import stage_of
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when a first profile begins: no lines about GPUs that are not there
@@ -186,12 +187,9 @@ def cost(throughput:dict, # (dataset, branches) -> training images a second of o
     "Time of every method's published schedule on every data set."
     rows = []
     for dataset in dict.fromkeys(d for d, _ in throughput):
-        stages = {run_name(stage): stage for name in methods for stage in with_first(Config(dataset=dataset, method=name))}  # a first stage that two methods share is trained once
-        hours = seeds * sum(stage.epochs * RELEASES[dataset].train_images / throughput[dataset, stage.branches] / 3600 for stage in stages.values())
+        every = with_first_stages([Config(dataset=dataset, method=name) for name in methods])  # one that two methods share is trained once
+        stages = [stage for c in every if (stage := stage_of(c)).epochs]
+        hours = seeds * sum(stage.epochs * RELEASES[dataset].train_images / throughput[dataset, stage.branches] / 3600 for stage in stages)
         row = {"dataset": dataset, "trainings": seeds * len(stages), "device-hours": hours} | {f"hours on {n}": hours / n for n in devices}
         rows.append(row | ({"price": hours * price} if price else {}))
     return pd.DataFrame(rows)
-
-def with_first(config)->list: # the stages of a run that take steps, as `update.stage_of` gives them
-    first = first_stage(config)
-    return [stage for c in (first, config) if c is not None for stage in [stage_of(c)] if stage.epochs]

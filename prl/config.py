@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .data import OWN, nearest
+from .data import OWN, check_crop, nearest
 from .method import METHODS
 from .photograph import check
 from .settings import BUDGETS, CONSTANTS, PUBLISHED, RECIPES
@@ -164,7 +164,7 @@ def _defaults(given):
     if resized: chosen |= dict(pad=0, degrees=0.)
     for k in ("pad", "degrees") if resized else ("jitter", "smallest"):
         if given.get(k, (usual := 0 if resized else Config.model_fields[k].default)) != usual: raise ValueError(f"{k} is {given[k]!r}, but {'resized crops are not shifted or turned' if resized else 'it is for resized crops'}: leave it out" + ("" if resized else ", or give crop 'resized'"))
-    if resized and dataset in ("digits", "cifar10", "cifar100", "parquet", "features"): raise ValueError(f"crop is 'resized', but the images of {dataset!r} are not in files of their own: leave it out")
+    check_crop(dataset, given.get("crop"))
     factors = BUDGETS.get(given.get("budget"), {})
     chosen = {"second_epochs": second} | chosen
     for k in ("epochs", "second_epochs"): chosen[k] = max(1, round(factors.get("epochs", 1) * chosen[k]))
@@ -200,7 +200,7 @@ def parameters(namespace:dict, # a notebook's `globals()`
     return given
 
 # %% ../nbs/08b_config.ipynb #e089b436
-_ELSEWHERE = ("data_root", "workers", "unreadable", "download", "checkpoint_activations", "device", "threads", "processes", "checkpoint_minutes", "runs")  # do not change a result
+_ELSEWHERE = ("data_root", "workers", "unreadable", "download", "checkpoint_activations", "device", "threads", "processes", "checkpoint_minutes", "runs")  # not part of a run's name: they do not change a result, or as `unreadable` only say how a fault is met, which the record tells
 
 def identity(config:Config)->dict:
     "The fields that a result depends on."

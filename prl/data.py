@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OWN', 'DATASETS', 'Data', 'read_digits', 'read_cifar', 'read_folder', 'read_own_parquet', 'read_own_list',
-           'read_large', 'read_features', 'check', 'load', 'nearest']
+           'read_large', 'read_features', 'check', 'check_crop', 'load', 'nearest']
 
 # %% ../nbs/02_data.ipynb #28c520e9
 import difflib
@@ -212,6 +212,10 @@ def check(dataset:str, # "imagenet_lt", "places_lt", "inaturalist"
 OWN = ("folder", "list", "parquet", "features")  # yours, which may change
 DATASETS = ("digits", "cifar10", "cifar100", *RELEASES, *OWN)
 
+def check_crop(dataset:str, crop:str)->None:
+    "Resized crops are read from files, one for each image."
+    if crop == "resized" and dataset not in ("folder", "list", *RELEASES): raise ValueError(f"crop is 'resized', but the images of {dataset!r} are not in files of their own: leave it out")
+
 _IMAGENET = RELEASES["imagenet_lt"]  # its colours stand for those of any photographs: reading all for their mean would take as long as an epoch
 
 def load(dataset:str, # one of DATASETS
@@ -230,7 +234,7 @@ def load(dataset:str, # one of DATASETS
          unreadable:str="stop", # "skip" leaves files of training images out that cannot be read
         )->Data:
     "Read a data set, check that every class has training and test images, and cut the long tail."
-    if crop == "resized" and dataset in ("digits", "cifar10", "cifar100", "parquet", "features"): raise ValueError(f"crop is 'resized', but the images of {dataset!r} are not in files of their own: leave it out")
+    check_crop(dataset, crop)
     def keep(paths, root): # images of files
         if crop == "resized": return Files(paths, image_size, root, workers, unreadable, smallest)
         return decode_all([Path(root) / path for path in paths], size=image_size)

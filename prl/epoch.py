@@ -50,9 +50,11 @@ def _numbers(config, draw, step, n): # of a step of n images: those of `augment`
 def _sent(x, device): # to a GPU from pinned memory, so that nobody waits
     return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and x.device.type == "cpu" else x.to(device)
 
+def _boxes(config, step, n): return torch.rand(n, TRIES, 4, generator=generator_for(config.seed, 2, step)) # of a step of n images, for `random_box`
+
 def _streamed(train, drawn, step, config, draw, device, mine): # of `Files`, whose workers read ahead
     if mine is not None: return (yield from _streamed_share(train, drawn, step, config, draw, device, mine))
-    parts = [torch.rand(len(index), TRIES, 4, generator=generator_for(config.seed, 2, step + k)) for k, index in enumerate(drawn)]
+    parts = [_boxes(config, step + k, len(index)) for k, index in enumerate(drawn)]
     for k, (images, kept) in enumerate(train.images.crops(drawn, parts)):
         turn, share, other, alphas, regime = _numbers(config, draw, step + k, len(images))
         seen = disturb(_sent(images, device), _sent(turn, device), config.flip, config.jitter)
@@ -63,7 +65,7 @@ def _streamed_share(train, drawn, step, config, draw, device, mine): # whole bat
     for k, (index, (_, _, other, *_)) in enumerate(zip(drawn, numbers)):
         own.append(mine(len(index)))
         if config.mixup: own[-1] = torch.cat([own[-1], other[own[-1]]]).unique()
-        parts.append(torch.rand(len(index), TRIES, 4, generator=generator_for(config.seed, 2, step + k))[own[-1]])
+        parts.append(_boxes(config, step + k, len(index))[own[-1]])
     for k, (images, _) in enumerate(train.images.crops([index[o] for index, o in zip(drawn, own)], parts)):
         turn, *rest = numbers[k]
         seen = torch.zeros(len(drawn[k]), *images.shape[1:], dtype=images.dtype, device=device)

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save
 
 from .checkpoint import atomic_write, read_checkpoint
-from .files import content, parts
+from .files import at_once, content, parts
 
 # %% ../nbs/09b_features.ipynb #704474dc
 def _digest(*tensors):
@@ -30,7 +30,7 @@ def _digest(*tensors):
 def test_features(model,
                   images, # (N, channels, H, W), uint8, or `Files`
                   cache=None, # a file that keeps them; read again if weights and images are the same
-                  batch_size:int=None, # None: as many as have the pixels of 1,000 CIFAR images, at least 32
+                  batch_size:int=None, # None: `files.at_once`
                  )->torch.Tensor: # (N, branches, d), float32, on the CPU; of unit length where the classifier is a cosine
     "Features of a test set: the only place where evaluation runs the backbone."
     weights, features = list(model.phi.state_dict().values()), None
@@ -40,7 +40,7 @@ def test_features(model,
             about, held = read_checkpoint(cache)
             if all(about.get(k) == v for k, v in made_by.items()): return held["features"]
             if isinstance(images, torch.Tensor) and about.get("made_by") == _digest(images, *weights): features = held["features"]  # of an earlier version, with one digest of both
-    device, batch_size = model.log_prior.device, batch_size or max(32, 1000 * 32**2 // max(32**2, images.shape[-1] * images.shape[-2]))
+    device, batch_size = model.log_prior.device, batch_size or at_once(images)
     if features is None: features = torch.cat([model.features(part.to(device)).cpu() for part in images.split(batch_size)])
     if not features.isfinite().all(): raise ValueError("features are not finite: the model's weights have diverged, or the images are damaged")
     if cache is not None: atomic_write(cache, save({"features": features}, {k: json.dumps(v) for k, v in made_by.items()}))

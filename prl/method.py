@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from . import objective
-from .files import parts
+from .files import at_once, parts
 from .heads import DialHeads, FixedHeads, ReleasedHeads, ScaledHeads
 from .hypernet import FreeHeads, HyperHeads, LowRankHeads
 from .loss import environment_log_prior
@@ -113,8 +113,8 @@ def train_router(model, config)->list:
 
 @torch.no_grad()
 def _logits_of(model, images): # and which images they are of
-    device, at_once = model.log_prior.device, max(32, 1000 * 32**2 // max(32**2, images.shape[-1] * images.shape[-2]))
-    logits, index = zip(*((model.logits(model.features(part.to(device))).cpu(), i) for part, i in parts(images, at_once)))
+    device = model.log_prior.device
+    logits, index = zip(*((model.logits(model.features(part.to(device))).cpu(), i) for part, i in parts(images, at_once(images))))
     return torch.cat(logits), torch.cat(index)
 
 def train_estimator(model, train, config)->None:
