@@ -20,7 +20,7 @@ from .config import Config, first_stage, project_path, run_folder, run_name
 from .data import Data, log
 from .epoch import inputs, shuffled
 from .lock import hold
-from .machine import made_by, threads
+from .machine import keep_memory, made_by, threads
 from .method import METHODS, adopt
 from .objective import DEFERRED
 from .parallel import Spread, apart, check_shares, first_goes_first, join, launched, of_first, own_share, processes, rank, trained
@@ -77,6 +77,7 @@ class Training:
     def __init__(self, config, data, device, bf16):
         self.config, self.stage, self.method, self.device, self.data = config, stage_of(config), METHODS[config.method], device, data
         self.folder, self.fingerprint, self.bf16 = run_folder(config), data.fingerprint(), bf16
+        if device.type == "cpu": keep_memory()
         begun = of_first(lambda: claim(self.folder, config, self.fingerprint))
         if not self.folder.exists(): raise FileNotFoundError(f"the first process sees {self.folder}, this one does not: `runs` must be a folder that all machines share")
         self.model, self.optimizer = start(config, data, device, bf16, begun)
