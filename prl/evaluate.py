@@ -21,7 +21,7 @@ from .longtail import RATIOS, environments, named_ratios, prior, sampled, shot_g
 from .loss import environment_log_prior
 from .method import METHODS
 from .preference import EXPERTS, NAMES, along, belonging, edge, grid, named
-from .unlabelled import expert_views
+from .unlabelled import random_views
 
 # %% ../nbs/10_evaluate.ipynb #a483b8da
 def test_priors(train_counts, test_counts, ratios=RATIOS)->dict: # name -> (C,), sums to 1
@@ -80,7 +80,7 @@ def adapt(model, config, test, features, # of the test images, from `test_featur
     "The method's test-time step on each test environment."
     method = METHODS[config.method]
     if method.adapt is None: return {}
-    views = expert_views(model, test.images, method.views, config) if method.views else None
+    views = random_views(model, test.images, method.views, config) if method.views else None
     found = {}
     for name, weight in image_weights(test.labels.cpu(), model.train_counts, "sampled", ratios).items():
         index = weight.nonzero()[:, 0]

@@ -23,7 +23,7 @@ from .lock import hold
 from .machine import keep_memory, made_by, threads
 from .method import METHODS, adopt
 from .objective import DEFERRED
-from .parallel import Spread, apart, check_shares, first_goes_first, join, launched, of_first, own_share, processes, rank, trained
+from .parallel import Spread, apart, check_devices, check_shares, first_goes_first, join, launched, of_first, own_share, processes, rank, trained
 from .photograph import frozen_tensors
 from .preference import EXPERTS
 from .prepare import channel_statistics, check_first, claim, load_data, on_device, pretrain
@@ -183,7 +183,9 @@ def fit_together(configs:list, # of Config
         names = [k for k, a, b in zip((*_SHARED, "epochs"), shared(config), shared(other)) if a != b]
         if names: raise ValueError(f"{run_name(other)} cannot be trained together with {run_name(config)}: they differ in {', '.join(names)}. Train it in a group of its own")
     if len({run_folder(c) for c in configs}) < len(configs): raise ValueError("the same run is given twice: leave one out")
-    if config.processes > 1 and not launched() and not trained(config): apart(_APART, config.processes, config.model_dump_json())  # what they leave is read below
+    if config.processes > 1 and not launched() and not trained(config):
+        check_devices(config)
+        apart(_APART, config.processes, config.model_dump_json())  # what they leave is read below
     device, bf16 = join(config)
     with first_goes_first(): data = data or load_data(config)
     for c in configs:

@@ -78,7 +78,7 @@ _LISTS = "lists: https://github.com/zhmiao/OpenLongTailRecognition-OLTR (its Dro
 RELEASES = {
     "imagenet_lt": Release("ImageNet-LT", ("ImageNet_LT_train.txt", "ImageNet_LT_test.txt"), ("imagenet_lt", "imagenet", "ImageNet_LT"), "train/<wnid>/<image>.JPEG", "val/<wnid>/<image>.JPEG",
         f"images: ILSVRC2012 from https://image-net.org, the validation images sorted into folders of their class; {_LISTS}", 150, 115_846, 50_000, 1000, 1280, 5, (385, 479, 136),
-        lambda path: path.split("/")[1]),
+        lambda path: "/".join(path.split("/")[-2:-1])),
     "places_lt": Release("Places-LT", ("Places_LT_train.txt", "Places_LT_test.txt"), ("places_lt", "Place365", "Places_LT_v2"), "data_256/<letter>/<class>/<image>.jpg", "val_256/<image>.jpg",
         f"images: Places365-Standard, small images (256 x 256), from http://places2.csail.mit.edu/download.html; {_LISTS}", 26, 62_500, 36_500, 365, 4980, 5, (131, 163, 71),
         lambda path: "/".join(path.split("/")[2:-1])),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from . import objective
-from .files import at_once, parts
+from .files import at_once, log, parts
 from .heads import DialHeads, FixedHeads, ReleasedHeads, ScaledHeads
 from .hypernet import FreeHeads, HyperHeads, LowRankHeads
 from .loss import environment_log_prior
@@ -49,10 +49,16 @@ def build_model(config, # the fields named below
     return model
 
 # %% ../nbs/08_method.ipynb #d1b727e5
+def _all(branches, classes, dim, hidden): # of one linear layer to all weights, which a large data set makes larger than a GPU
+    n = hidden * branches * classes * dim
+    if n > 1e9: log.warning("one linear layer to all weights of %d branch(es), %d classes and %d features has %.1f billion weights, %d GB with their gradients and momenta: "
+                            "for prl, prl_no_tchebycheff and prl_environment rank=32 needs a thousandth", branches, classes, dim, n / 1e9, 12 * n / 1e9)
+    return branches, classes, dim
+
 def preference_heads(config, branches, num_classes, dim, log_prior):
     "Of PRL: from a hypernetwork, or free."
     if config.hypernet and config.rank: return LowRankHeads(branches, num_classes, dim, config.rank, hidden=config.hidden)
-    if config.hypernet: return HyperHeads(branches, num_classes, dim, hidden=config.hidden)
+    if config.hypernet: return HyperHeads(*_all(branches, num_classes, dim, config.hidden), hidden=config.hidden)
     return FreeHeads(branches, num_classes, dim)
 
 def fixed_heads(target): # (config, log π) -> log of the class prior that the trained logits are right for
@@ -79,7 +85,7 @@ def dial_heads(config, branches, num_classes, dim, log_prior):
     return DialHeads(base, log_prior, start, config.tau, 1. if config.classifier == "linear" else config.scale)
 
 def released_heads(config, branches, num_classes, dim, log_prior):
-    return ReleasedHeads(branches, num_classes, dim, torch.zeros_like(log_prior), hidden=config.hidden)
+    return ReleasedHeads(*_all(branches, num_classes, dim, config.hidden), torch.zeros_like(log_prior), hidden=config.hidden)
 
 def build_routed(config, *data):
     "RIDE: three experts, in the second stage with a router."
@@ -111,19 +117,14 @@ def train_router(model, config)->list:
     model.router.requires_grad_(True)
     return [{"params": list(model.router.parameters()), "factor": 1.}]
 
-@torch.no_grad()
-def _logits_of(model, images): # and which images they are of
-    device = model.log_prior.device
-    logits, index = zip(*((model.logits(model.features(part.to(device))).cpu(), i) for part, i in parts(images, at_once(images))))
-    return torch.cat(logits), torch.cat(index)
-
 def train_estimator(model, train, config)->None:
     "LSC: on sets drawn from the training images, whose features are computed once."
     model.eval()
     model.phi.bf16 = False  # the estimator will see float32 features
-    (logits, index), device = _logits_of(model, train.images), model.log_prior.device
-    fit_estimator(model.estimator.cpu(), logits, train.labels.cpu()[index], model.train_counts, torch.Generator().manual_seed(config.seed))
-    model.estimator.to(device)
+    device = model.log_prior.device
+    with torch.no_grad(): features, index = (torch.cat(x) for x in zip(*((model.features(part.to(device)).cpu(), i) for part, i in parts(train.images, at_once(train.images)))))
+    def logits(index): return model.logits(features[index].to(device))
+    fit_estimator(model.estimator, logits, train.labels.cpu()[index], model.train_counts, torch.Generator().manual_seed(config.seed))
 
 # %% ../nbs/08_method.ipynb #2e630610
 @dataclass(frozen=True)

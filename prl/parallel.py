@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['launched', 'processes', 'rank', 'need_accelerate', 'join', 'leave', 'of_first', 'first_goes_first', 'shares',
-           'gather', 'SyncedBatchNorm', 'synchronise', 'Spread', 'own_share', 'check_shares', 'apart', 'trained']
+           'gather', 'SyncedBatchNorm', 'synchronise', 'Spread', 'own_share', 'check_shares', 'apart', 'check_devices',
+           'trained']
 
 # %% ../nbs/08g_parallel.ipynb #8ed749f8
 import contextlib
@@ -200,6 +201,11 @@ def apart(code:str, # Python
     # the processes' own errors come first, torchrun's report of them last
     errors = re.findall(r"^(?:\[rank\d+\]: ?)?(\w*(?:Error|Exception): .*)", said, re.M)
     if failed: raise RuntimeError(f"one of {n} processes failed: {errors[0] if errors else said[-3000:]}")
+
+def check_devices(config)->None:
+    "A GPU for each process, or none for any: asked before they start."
+    gpus = torch.cuda.device_count()
+    if config.device != "cpu" and 0 < gpus < config.processes: raise ValueError(f"processes is {config.processes}, but PyTorch finds {gpus} GPU(s) here: give at most as many, or device='cpu'")
 
 def trained(config)->bool:
     "Whether a run is finished, as far as its checkpoint tells."
