@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import mpltern  # registers the "ternary" projection
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 # %% ../nbs/14_plot.ipynb #564569e8
@@ -64,15 +65,20 @@ def plot_losses(history:pd.DataFrame):
     trained = "r_forward" in history
     experts = [e for e in ("forward", "uniform", "backward") if f"loss_{e}" in history]
     fig, axes = plt.subplots(1, 1 + trained, figsize=(6 + 2 * trained, 2.6), layout="constrained", squeeze=False)
+    marker = "o" if len(history) == 1 else ""  # a line of one point cannot be seen
     for expert, style in zip(experts, ("-", "--", ":")):
-        axes[0, 0].plot(history.epoch, history[f"loss_{expert}"], style, color=COLOURS[expert], label=expert)
-        if trained: axes[0, 1].plot(history.epoch, history[f"r_{expert}"], style, color=COLOURS[expert], label=expert)
-    if not experts: axes[0, 0].plot(history.epoch, history.loss, color=COLOURS["all"])
+        axes[0, 0].plot(history.epoch, history[f"loss_{expert}"], style, marker=marker, color=COLOURS[expert], label=expert)
+        if trained: axes[0, 1].plot(history.epoch, history[f"r_{expert}"], style, marker=marker, color=COLOURS[expert], label=expert)
+    if not experts: axes[0, 0].plot(history.epoch, history.loss, marker=marker, color=COLOURS["all"])
     axes[0, 0].set(xlabel="epoch", ylabel="training loss, nats", yscale="log" if experts or (history.loss > 0).all() else "linear")
     for which in (axes[0, 0].yaxis.set_major_formatter, axes[0, 0].yaxis.set_minor_formatter): which("{x:.3g}")
-    if trained: axes[0, 1].set(xlabel="epoch", ylabel="r (only ratios matter)")
+    if trained:
+        axes[0, 1].set(xlabel="epoch", ylabel="r (only ratios matter)")
+        axes[0, 1].ticklabel_format(axis="y", useOffset=False)
     if experts: axes[0, 0].legend(frameon=False, title="expert")
-    for axis in axes.flat: axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes.flat:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.spines[["top", "right"]].set_visible(False)
     return fig
 
 # %% ../nbs/14_plot.ipynb #20dda7c5

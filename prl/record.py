@@ -47,7 +47,7 @@ def read_tried(path)->Tried: # of a run's folder
 # %% ../nbs/13_record.ipynb #c8c91e9f
 def budget(config:Config, made_by:dict)->str:
     "What a figure cost, to stand beside it."
-    return f"{config.epochs} epochs, {'GPU' if made_by['device'] == 'cuda' else made_by['device'].upper()}"
+    return f"{config.epochs} epoch{'s' * (config.epochs != 1)}, {'GPU' if made_by['device'] == 'cuda' else made_by['device'].upper()}"
 
 def write(run, # a `prl.fit.Run`
           rows:pd.DataFrame, # from `prl.evaluate.evaluate`

@@ -14,7 +14,7 @@ import sys
 from .config import Config
 from .fit import fit
 from .parallel import leave, rank
-from .record import examine
+from .record import budget, examine
 
 # %% ../nbs/13d_run.ipynb #26abb868
 def arguments(given:list)->dict: # name -> value
@@ -39,7 +39,7 @@ def main(given:list=None)->None: # None: the command line's
     leave()  # nobody waits for the evaluation
     if not first: return
     examine(run)
-    print(f"{run.folder}: {config.epochs} epochs, {run.history.seconds.sum():.0f} s, loss {run.history.loss.iloc[-1]:.3f}", flush=True)
+    print(f"{run.folder}: {budget(config, run.made_by)}, {run.history.seconds.sum():.0f} s, loss {run.history.loss.iloc[-1]:.3f}", flush=True)
 
 # %% ../nbs/13d_run.ipynb #5c5f143d
 #| eval: false

@@ -122,7 +122,7 @@ def test_fit_starts_its_processes(home):
 
 def test_from_the_shell(tmp_path):
     done = python(*TWO, "-m", "prl.run", "epochs=1", "device=cpu", "simplex_steps=2", f"runs={tmp_path}")
-    assert done.returncode == 0 and done.stdout.count("1 epochs") == 1, done.stderr[-3000:]
+    assert done.returncode == 0 and done.stdout.count("1 epoch, CPU") == 1, done.stderr[-3000:]
     record = json.loads((tmp_path / "digits-ir50-prl-epochs1-simplex_steps2-s0" / "record.json").read_text())
     assert record["processes"] == 2 and (tmp_path / record["run"] / "rows.parquet").exists()
 
