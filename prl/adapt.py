@@ -209,7 +209,7 @@ def stability(model, views:torch.Tensor, # (2, N, branches, d), features of two 
              )->torch.Tensor: # (P, N), in 0..1
     "Cosine similarity of the two views' predicted probabilities (Zhang et al. 2022, SADE, prediction stability) under each preference; the highest mean over a test set is SADE's choice."
     def of(alpha):
-        one, other = (F.softmax(model.logits(v.to(model.log_prior.device), alpha), 1) for v in views)
+        one, other = (F.softmax(model.logits(v.to(model.log_prior.device).float(), alpha), 1) for v in views)
         return F.cosine_similarity(one, other, dim=1).cpu()
     return torch.stack([of(a) for a in alphas])
 

@@ -45,7 +45,8 @@ def keep_memory()->bool: # whether the C library took it
     try: mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError): return False
     trim, mmap = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-    return bool(mallopt(trim, 2**31 - 1) and mallopt(mmap, 2**28))
+    if not any(mallopt(mmap, n) for n in (2**28, 2**25)): return False  # older ones take 32 MiB at most; without it the next line would cost time
+    return bool(mallopt(trim, 2**31 - 1))
 
 # %% ../nbs/08d_machine.ipynb #b673c7b3
 def commit()->str:

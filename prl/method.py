@@ -9,6 +9,7 @@ __all__ = ['METHODS', 'build_model', 'preference_heads', 'fixed_heads', 'scaled_
 # %% ../nbs/08_method.ipynb #f23f3386
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 
@@ -49,10 +50,11 @@ def build_model(config, # the fields named below
     return model
 
 # %% ../nbs/08_method.ipynb #d1b727e5
+@cache  # said once
 def _all(branches, classes, dim, hidden): # of one linear layer to all weights, which a large data set makes larger than a GPU
     n = hidden * branches * classes * dim
-    if n > 1e9: log.warning("one linear layer to all weights of %d branch(es), %d classes and %d features has %.1f billion weights, %d GB with their gradients and momenta: "
-                            "for prl, prl_no_tchebycheff and prl_environment rank=32 needs a thousandth", branches, classes, dim, n / 1e9, 12 * n / 1e9)
+    if n > 1e9: log.warning("one linear layer to all weights of %d branch(es), %d classes and %d features has %.1f billion weights, %.0f GB with their gradients and momenta: "
+                            "for prl, prl_no_tchebycheff and prl_environment rank=32 needs a hundredth", branches, classes, dim, n / 1e9, 12 * n / 1e9)
     return branches, classes, dim
 
 def preference_heads(config, branches, num_classes, dim, log_prior):

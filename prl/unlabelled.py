@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .augment import augment
-from .files import Files
+from .files import Files, at_once
 from .hypernet import branch_logits
 from .image import TRIES
 from .longtail import by_frequency, shifted_counts
@@ -55,9 +55,12 @@ def random_views(model,
                  config, # pad, flip, seed
                 )->torch.Tensor: # (count, N, branches, d), features, in half precision: ten views of iNaturalist's test images are 3 GB
     "Random views of test images (Zhang et al. 2022, SADE: crop, mirror, colour, grey, blur), as the backbone sees them."
-    device = model.log_prior.device
-    def seen(view): return torch.cat([model.features(part.to(device)).half().cpu() for part in view])
-    return torch.stack([seen(view) for view in _views(images, count, config, device)])
+    for k, view in enumerate(_views(images, count, config, model.log_prior.device)):
+        seen = torch.cat([model.features(few).half().cpu() for part in view for few in part.split(at_once(part))])
+        if not k: views = seen.new_empty(count, *seen.shape)
+        views[k] = seen
+    if not views.isfinite().all(): raise ValueError("features of the views are not finite in half precision: the model's weights have diverged")
+    return views
 
 # %% ../nbs/07d_unlabelled.ipynb #c13700e0
 def _stability(one, other, share): # (N, branches, C) twice, (branches,) -> scalar in 0..1
