@@ -46,7 +46,9 @@ def hold(folder:Path, # of a run; made where it is missing
     note = folder / ".holder"
     try:
         if not again:
-            with contextlib.suppress(OSError): note.write_text(_me())  # only for who waits
+            with contextlib.suppress(OSError):  # only for who waits, who shall not find it half written
+                (new := folder / ".holder.new").write_text(_me())
+                new.replace(note)
         yield
     finally:
         if not again:
