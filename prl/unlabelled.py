@@ -131,7 +131,9 @@ def fit_estimator(estimator:ShiftEstimator,
                  )->None:
     "Choose `k` and train the network on simulated sets by the Kullback-Leibler divergence to their priors."
     @torch.no_grad()
-    def rank(k, own): return ((own := logits(own)) > own[:, k:k + 1]).sum(1)  # of the right class
+    def rank(k, own): # of the right class
+        own = logits(own)
+        return (own > own[:, k:k + 1]).sum(1)
     device, ranks = estimator.k.device, torch.cat([rank(k, own) for k, own in enumerate(_of_each(labels, len(train_counts)))])
     estimator.k.fill_(int(ranks.float().quantile(tolerance, interpolation="higher")) + 1)
     priors, shares = simulated_sets(labels, train_counts, generator, step=step)
