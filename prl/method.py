@@ -51,17 +51,17 @@ def build_model(config, # the fields named below
 
 # %% ../nbs/08_method.ipynb #d1b727e5
 @cache  # said once
-def _all(branches, classes, dim, hidden): # of one linear layer to all weights, which a large data set makes larger than a GPU
+def _say_size(branches, classes, dim, hidden): # of one linear layer to all weights, which a large data set makes larger than a GPU
     n = hidden * branches * classes * dim
     if n > 1e9: log.warning("one linear layer to all weights of %d branch(es), %d classes and %d features has %.1f billion weights, %.0f GB with their gradients and momenta: "
                             "for prl, prl_no_tchebycheff and prl_environment rank=32 needs a hundredth", branches, classes, dim, n / 1e9, 12 * n / 1e9)
-    return branches, classes, dim
 
 def preference_heads(config, branches, num_classes, dim, log_prior):
     "Of PRL: from a hypernetwork, or free."
     if config.hypernet and config.rank: return LowRankHeads(branches, num_classes, dim, config.rank, hidden=config.hidden)
-    if config.hypernet: return HyperHeads(*_all(branches, num_classes, dim, config.hidden), hidden=config.hidden)
-    return FreeHeads(branches, num_classes, dim)
+    if not config.hypernet: return FreeHeads(branches, num_classes, dim)
+    _say_size(branches, num_classes, dim, config.hidden)
+    return HyperHeads(branches, num_classes, dim, hidden=config.hidden)
 
 def fixed_heads(target): # (config, log π) -> log of the class prior that the trained logits are right for
     def build(config, branches, num_classes, dim, log_prior):
@@ -87,7 +87,8 @@ def dial_heads(config, branches, num_classes, dim, log_prior):
     return DialHeads(base, log_prior, start, config.tau, 1. if config.classifier == "linear" else config.scale)
 
 def released_heads(config, branches, num_classes, dim, log_prior):
-    return ReleasedHeads(*_all(branches, num_classes, dim, config.hidden), torch.zeros_like(log_prior), hidden=config.hidden)
+    _say_size(branches, num_classes, dim, config.hidden)
+    return ReleasedHeads(branches, num_classes, dim, torch.zeros_like(log_prior), hidden=config.hidden)
 
 def build_routed(config, *data):
     "RIDE: three experts, in the second stage with a router."
