@@ -20,8 +20,9 @@ from .hypernet import FreeHeads, HyperHeads, LowRankHeads
 from .loss import environment_log_prior
 from .model import Features, Model
 from .objective import Drawn, Losses
-from .photograph import build_backbone, checkpoint_activations, freeze
+from .photograph import build_backbone, freeze
 from .preference import along
+from .recompute import checkpoint_activations
 from .routed import Routed
 from .unlabelled import ShiftEstimator, aggregate_experts, correct_shift, fit_estimator
 
