@@ -108,7 +108,7 @@ def nearest(word, known)->str:
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
-# %% ../nbs/02_data.ipynb #d112c74a
+# %% ../nbs/02_data.ipynb #4560a081
 def check(dataset:str, # "imagenet_lt", "places_lt", "inaturalist"
           data_root="data")->pd.DataFrame: # a row for each thing that must be there
     "What of a public data set is there, what is missing, and whether its counts are the published ones."
