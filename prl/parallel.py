@@ -61,7 +61,7 @@ def join(config:Config)->tuple: # torch device, bf16
 
 # %% ../nbs/08g_parallel.ipynb #75019976
 def leave()->None:
-    "Part from the others, at a process's end."
+    "Part from the others, at a process's end; without it PyTorch 2.11 may abort there, after all is done."
     if dist.is_available() and dist.is_initialized(): dist.destroy_process_group()
 
 # %% ../nbs/08g_parallel.ipynb #c6a197da
