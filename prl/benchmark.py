@@ -116,8 +116,8 @@ def work(step:Callable)->dict: # FLOPs, bytes, operations
 
 # %% ../nbs/17_benchmark.ipynb #b636eae5
 KINDS = {"convolution, backward": ("convolution_backward",), "convolution, forward": ("mkldnn_convolution", "cudnn_convolution", "_slow_conv2d_forward", "thnn_conv2d"),
-         "batch-norm": ("batch_norm",), "ReLU and sums": ("clamp_min", "threshold_backward", "relu", "aten::add"), "optimiser": ("_fused_sgd_", "_foreach", "SGD"),
-         "conversions": ("copy_",), "heads and loss": ("aten::mm", "aten::bmm", "addmm", "softmax", "nll_loss", "norm", "aten::mul", "aten::div", "logsumexp", "aten::sum"),
+         "batch-norm": ("batch_norm",), "heads and loss": ("aten::mm", "aten::bmm", "addmm", "softmax", "nll_loss", "norm", "aten::mul", "aten::div", "logsumexp", "aten::sum"),
+         "ReLU and sums": ("clamp_min", "threshold_backward", "relu", "aten::add"), "optimiser": ("_fused_sgd_", "_foreach", "SGD"), "conversions": ("copy_",),
          "augmentation": ("gather", "index", "aten::round", "aten::cos", "aten::sin", "bitwise", "aten::ge", "aten::lt", "clamp")}
 
 def step_profile(step:Callable, times:int=5, device="cpu")->pd.Series: # kind -> seconds of a step

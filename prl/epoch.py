@@ -78,11 +78,12 @@ def inputs(train, # images and labels
            config, # seed, mixup and augmentation
            draw, # of a `Method`: (config, generator) -> Drawn
            device,
-           ahead:int=1, # steps that are made ready at once
+           ahead:int=1, # steps that are made ready at once, of large images fewer
            mine=None, # of several processes: (n) -> which of a batch's n images this one needs, where reading them is work
           )->Iterator: # of Inputs
     "The steps of an epoch, each the same whatever is made ready with it."
     if isinstance(train.images, Files): return (yield from _streamed(train, drawn, step, config, draw, device, mine))
+    ahead = max(1, min(ahead, 2**21 // (config.batch_size * train.images[0, 0].numel())))  # pixels, of which `augment` keeps several numbers of eight bytes
     for start in range(0, len(drawn), ahead):
         part = drawn[start:start + ahead]
         sizes = [len(i) for i in part]

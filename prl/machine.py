@@ -65,7 +65,7 @@ def hardware(device)->str:
 def made_by(device, bf16,
             together:int=1, # trainings that shared the process: peak memory is of all, seconds are a share
            )->dict:
-    "Provenance of a training: every number that comes from it carries this."
+    "Provenance of a training: every number that comes from it carries this. Its float32 is PyTorch's, which on a GPU lets convolutions round their factors to TF32."
     if device.type == "cuda": peak = torch.cuda.max_memory_allocated() / 2**20
     else: peak = 0 if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     versions = {"python": platform.python_version()} | {m: importlib.metadata.version(m) for m in ("torch", "torchvision", "numpy")}

@@ -46,7 +46,7 @@ def _views(images, count, config, device): # yields, for each view, an iterator 
     if isinstance(images, Files): whole = Files(images.paths, images.size, images.root, images.workers, smallest=.2)  # as SADE's loaders for photographs
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        for _ in range(count): yield (augment(torch.stack([colour(image) for image in part.to(device)]), torch.rand(len(part), 4).to(device), config.pad, config.flip, 0.) for part in parts())
+        for _ in range(count): yield (augment(torch.cat([colour(few) for few in part.to(device).split(10)]), torch.rand(len(part), 4).to(device), config.pad, config.flip, 0.) for part in parts())
 
 @torch.no_grad()
 def random_views(model,

@@ -126,7 +126,7 @@ def test_papermill_bad_parameter(arguments, says, tmp_path):
     ("ablation", ["-p", "cluster", "locl"], "expected local (this machine)"),
     ("recipe", ["-p", "holdout", 0.0], "never on test images"),
     ("recipe", ["-y", "{candidates: [{schedul: cosine}]}"], "did you mean 'schedule'"),
-    ("benchmark", ["-p", "only", "trian"], "expected all or one of train, tried"),
+    ("benchmark", ["-p", "only", "trian"], "expected all or some of train, tried"),
     ("benchmark", ["-p", "sade", "nowhere", "-p", "only", "train", "-p", "branches", 3], "give the folder of a checkout"),
 ])
 def test_bad_parameter_of_other_notebooks(notebook, arguments, says, tmp_path):
