@@ -26,7 +26,7 @@ benchmark: $(BIN)/installed ## time training, starting, using and growing, on an
 
 gpu: $(BIN)/installed ## the benchmark on a machine with a GPU, three pages of a few minutes each; ARGS as for benchmark
 	@$(BIN)/python -c "import sys, torch; torch.cuda.is_available() or sys.exit(f'PyTorch {torch.__version__} finds no GPU here: none is there, or its driver is older than this PyTorch asks for')"
-	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-gpu.ipynb -p only "train, start, use" -p branches 3 -p batch_size 128 -p rounds 5 -p steps 64 -p folder reports/benchmark/gpu/train $(ARGS)
+	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-gpu.ipynb -p only "train, start, use" -p branches 3 -p batch_size 128 -p rounds 5 -p steps 64 -p compiled True -p folder reports/benchmark/gpu/train $(ARGS)
 	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-gpu-more.ipynb -p only "tried, together, growth, sweep" -p branches 3 -p batch_size 128 -p rounds 5 -p steps 64 -p together 8 -p compiled True -p grow 8142 -p folder reports/benchmark/gpu/more
 	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-gpu-photographs.ipynb -p only photographs -p rounds 3 -p steps 16 -p photographs 1024 -p photograph_batch 128 -y '{backbones: [resnext50, resnet50, resnet152]}' -p folder reports/benchmark/gpu/photographs
 	$(BIN)/nbdev_clean --fname reports

@@ -75,7 +75,7 @@ def _streamed_share(train, drawn, step, config, draw, device, mine): # whole bat
 def inputs(train, # images and labels
            drawn:list, # of index tensors, from `shuffled`
            step:int, # of the first of them, counted over the run
-           config, # seed, mixup and augmentation
+           config, # seed, batch size, mixup and augmentation
            draw, # of a `Method`: (config, generator) -> Drawn
            device,
            ahead:int=1, # steps that are made ready at once, of large images fewer

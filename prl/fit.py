@@ -170,7 +170,7 @@ def shared(config)->tuple:
     "What runs have in common that can be trained side by side: data, batch size, number of epochs, device, precision, threads."
     return *(getattr(config, k) for k in _SHARED), stage_of(config).epochs
 
-_APART = "import json, sys; from prl.config import Config; from prl.fit import fit; fit(Config(**json.loads(sys.argv[1])))"
+_APART = "import json, sys; from prl.config import Config; from prl.fit import fit; from prl.parallel import leave; fit(Config(**json.loads(sys.argv[1]))); leave()"
 
 def fit_together(configs:list, # of Config
                  data:Data=None,

@@ -53,8 +53,8 @@ def leave()->None:
     "Part from the others."
     if dist.is_available() and dist.is_initialized(): dist.destroy_process_group()
 
-def _at_exit(): # without it PyTorch may abort there, after all is done
-    if getattr(sys, "last_value", None) is None: leave()  # after an error the others may be waiting for this process, and so would it for them
+def _at_exit(): # where gloo's processes have not parted, PyTorch may abort after all is done; NCCL's could wait here for one that failed
+    if dist.is_available() and dist.is_initialized() and dist.get_backend() == "gloo": leave()
 
 def join(config:Config)->tuple: # torch device, bf16
     "What this process computes on, after it found the others where a launcher started several."

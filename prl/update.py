@@ -100,13 +100,15 @@ _STREAMS = []  # shared by all updaters: each stream keeps memory of its own
 _PLAIN = 3  # steps of each shape before it is recorded: cuDNN chooses its kernels, momenta come to be
 
 def obstacle(trainings:list, # each with its `model`
-             peak:int, # bytes that plain steps needed
+             peak:int, # bytes that were taken at most while steps were plain
+             held:int, # bytes of them that are taken now: weights, momenta, images
              room:int, # bytes of the GPU that this process may have
             )->str: # empty where there is none
     "Why a step is not to be recorded, known before it is tried."
     if any(isinstance(m, Recomputed) and m.random for t in trainings for m in t.model.modules()): return "blocks that draw random numbers are computed again in it"
     # a recording keeps its step's memory, and the first steps of a batch of another size need as much beside it
-    return f"that needs {peak / 2**30:.1f} GiB twice, of {room / 2**30:.1f} GiB" if 2 * peak > room else ""
+    needs = 2 * peak - held
+    return f"that needs {needs / 2**30:.1f} GiB, of {room / 2**30:.1f}" if needs > room else ""
 
 class Updater:
     "Steps of one or several trainings; on a GPU each is recorded once for a set of trainings, their shapes and lateness, and replayed."
@@ -142,7 +144,7 @@ class Updater:
         for t in trainings: here.wait_stream(self.streams[id(t)])
 
     def _record(self, key, trainings, given, late):
-        if not self.graphs and (why := obstacle(trainings, torch.cuda.max_memory_allocated(), torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())): return self._without(why)
+        if not self.graphs and (why := obstacle(trainings, torch.cuda.max_memory_allocated(), torch.cuda.memory_allocated(), torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())): return self._without(why)
         places, graph, here = [Inputs(*(x.clone() for x in g)) for g in given], torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph, pool=self.pool): self._side_by_side(trainings, places, late)
