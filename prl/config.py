@@ -84,7 +84,7 @@ class Config(BaseModel):
     scale: _Positive = 30.  # s of the cosine classifier
     # schedule
     recipe: Literal["shared", "published"] = "shared"  # shared: one schedule and classifier for all methods; published: each method's own
-    budget: Literal["paper", "quick", "fast"] = "paper"  # for every method; quick: a tenth of the epochs; fast: a quarter, with twice the learning rate and weight decay
+    budget: Literal["paper", "quick", "fast"] = "paper"  # for every method; quick: a tenth of the epochs; fast: 35 %, with twice the learning rate and weight decay
     epochs: _Count  # passes over the training images; of the first stage, where there are two
     batch_size: _Count  # images a step
     accumulate: _Count = 1  # parts of a batch that pass one after the other, their gradients added: less memory, batch statistics of a part
