@@ -190,7 +190,7 @@ def write_index(path="reports")->Path:
         value = rows.query("preference in ('balanced', 'none') and environment == 'uniform' and estimator == 'weighted' and prior == 'none' and metric == 'accuracy'").set_index("group").value
         systems.setdefault(re.sub(r"-s\d+$", "", record["run"]), []).append((file.parent, record, value))
     lines = ["# Runs", "", "Uniform test set, balanced preference where the method follows one, no prior known; accuracy in percent over the whole test set, mean over the seeds. "
-             "Seconds are those of one run, a second stage's without its first. `compare-*.ipynb` has the intervals.", "",
+             "Seconds are the mean over the seeds, a second stage's without its first; trainings may have shared the machine, so they are not to be compared. `compare-*.ipynb` has the intervals.", "",
              "| system | budget | seeds | many | medium | few | all | commits | seconds |", "|---|---|---|---|---|---|---|---|---|"]
     for system, runs in systems.items():
         folders, about, values = zip(*runs)
