@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['atomic_write', 'read_json', 'Progress', 'no_sums', 'save_checkpoint', 'read_checkpoint', 'set_weights', 'resume',
-           'load']
+           'unfinished', 'load']
 
 # %% ../nbs/08c_checkpoint.ipynb #0974eb6e
 import json
@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from .config import Config, identity
+from .data import log
 from .method import METHODS
 from .preference import EXPERTS
 
@@ -108,6 +109,15 @@ def resume(folder, model, optimizer, steps:int, # of the whole run
         if name in momenta: optimizer.state[p]["momentum_buffer"] = torch.empty_like(p).copy_(momenta[name])
     return progress
 
+# %% ../nbs/08c_checkpoint.ipynb #6970dce5
+def unfinished(about:dict, # metadata of a checkpoint
+              )->str: # in words; empty for a finished training, and for a model that was given away
+    "What the training that left a checkpoint still lacked."
+    if "history" not in about: return ""
+    config = Config(**about["config"])
+    done, wanted = len(about["history"]), max(1, METHODS[config.method].epochs(config))
+    return "" if done >= wanted else f"its training was stopped after epoch {done} of {wanted}"
+
 # %% ../nbs/08c_checkpoint.ipynb #cfbc4c38
 def load(run, # a run's folder, or one that `prl.save_pretrained` left
          device:str="cpu",
@@ -119,6 +129,7 @@ def load(run, # a run's folder, or one that `prl.save_pretrained` left
     about, weights = read_checkpoint(path)
     if (described := path.with_name("config.json")).exists(): about |= read_json(described)
     if about.get("format") != "prl-1": raise ValueError(f"{path} was not written by prl: its format is {about.get('format')!r}, expected 'prl-1'")
+    if lacks := unfinished(about): log.warning("%s: %s; train it again, and it goes on from there", path.parent, lacks)
     config = Config(**about["config"])
     plain = [0.] * about["channels"], [1.] * about["channels"]  # the weights bring the real mean and deviation
     model = METHODS[config.method].build(config, about["class_names"], about["train_counts"], *plain)

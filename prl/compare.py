@@ -19,7 +19,7 @@ import torch
 
 from . import longtail
 from .config import setting_of
-from .data import nearest
+from .data import nearest, ratios_of
 from .evaluate import EDGE, group_weights, image_weights
 from .interval import bootstrap
 from .settings import BUDGETS
@@ -74,7 +74,7 @@ class Answered(NamedTuple):
 def read_answers(path, names)->dict: # setting -> Answered
     "What the named runs under a folder got right, by system and seed."
     systems = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         folder = Path(path) / name
         record = json.loads((folder / "record.json").read_text())
         systems.setdefault(setting_of(name), []).append((record["config"]["seed"], pd.read_parquet(folder / "correct.parquet"), record))
@@ -90,10 +90,12 @@ def weights(labels, # (N,) of the test images
             train_counts, # (C,), ranks the classes
             environment:str, # "uniform", "forward-50", ...
             group:str="all", many_above:int=100, few_below:int=20,
+           ratios=longtail.RATIOS, # of the data set's test environments
            )->np.ndarray: # (N,), sum to 1
     "How much each test image counts, estimator `weighted`: the whole test set, weighted to the environment's class prior, or to the classes of one group alike."
     labels = torch.tensor(np.asarray(labels))
-    weight = image_weights(labels, train_counts, "weighted", [int(r) for r in environment.split("-")[1:]] or longtail.RATIOS)[environment]
+    known = image_weights(labels, train_counts, "weighted", ratios)
+    weight = known[environment] if environment in known else image_weights(labels, train_counts, "weighted", [int(environment.split("-")[1])])[environment]
     if group == "all": return weight.double().numpy()
     groups = group_weights(labels, weight, longtail.shot_groups(train_counts, many_above, few_below))
     if group not in groups: raise ValueError(f"no class is {group}-shot")
@@ -159,7 +161,8 @@ def cells(rows:list, # of `Entry`
           environment:str="uniform", group:str="all", many_above:int=100, few_below:int=20,
          )->list: # of text, one for each row
     "A column: mean ± half width in percent, the best in bold where paired tests against all other rows say so."
-    w = weights(rows[0].system.correct[0].label, rows[0].system.records[0]["train_counts"], environment, group, many_above, few_below)
+    about = rows[0].system.records[0]
+    w = weights(rows[0].system.correct[0].label, about["train_counts"], environment, group, many_above, few_below, ratios_of(about["config"]["dataset"]))
     found = [bootstrap(r.system.matrix(r.preference, r.prior, environment), w) for r in rows]
     best = int(np.argmax([m for m, _, _ in found]))
     at = lambda r: (r.preference, r.prior, environment)
@@ -187,10 +190,13 @@ def edge_weights(labels, train_counts, tail_weight:float)->np.ndarray: # (N,), s
 
 def by_tail_weight(systems:dict)->dict: # tail weight -> Answered; empty without specialists
     "Classifiers trained for one prior each: the specialists, and softmax for the training prior."
-    own = {s.records[0]["config"]["tail_weight"]: s for s in systems.values() if s.method == "specialist" and re.match(r"specialist(-tail_weight[\d.]+)?(-quick|-published)*$", s.setting)}
-    softmax = [s for s in systems.values() if re.match(r"softmax(-quick|-published)*$", s.setting)]
-    if own and softmax: own[0.] = softmax[0]  # the same loss, classifier and start
-    return own
+    special, softmax = ([s for s in systems.values() if s.method == method] for method in ("specialist", "softmax"))
+    def like(s, other): # the same but for what the two methods do not share
+        one, two = (x.records[0]["config"] for x in (s, other))
+        return all(one[k] == two[k] for k in one.keys() & two.keys() - {"method", "tail_weight", "tau", "seed"})
+    start = [s for s in softmax if any(like(s, o) for o in special)] or special  # at 0 a specialist is softmax: the same loss, classifier and start
+    own = {s.records[0]["config"]["tail_weight"]: s for s in special if like(s, start[0])}
+    return own | ({0.: start[0]} if start and start[0].method == "softmax" else {})
 
 def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, trainings, seconds
     "Specialists and every method with a dial: accuracy on the priors of the edge, and what it took to get there."

@@ -22,8 +22,9 @@ import traitlets
 from safetensors.torch import save
 from torch import nn
 
-from .checkpoint import atomic_write, load, read_checkpoint, set_weights
+from .checkpoint import atomic_write, load, read_checkpoint, set_weights, unfinished
 from .config import Config, identity, project_path
+from .data import log
 from .conformal import conformal_sets, halves, measured, needed
 from .evaluate import test_priors
 from .features import predict, test_features
@@ -66,6 +67,7 @@ def _controllable(folder:Path): # a finished run with weights, or an error that 
     for name in ("record.json", "model.safetensors"):
         if not (folder / name).exists(): raise ValueError(f"no {name} in {folder}: a dial is made of a finished run and its weights, which stay on the machine that trained it. "
                                                           f"Train the run again (papermill nbs/train.ipynb), or take one that has {NAME}")
+    if lacks := unfinished(read_checkpoint(folder / "model.safetensors")[0]): raise ValueError(f"{folder}: {lacks}. Train it again (papermill nbs/train.ipynb), and it goes on from there")
 
 # %% ../nbs/16_dial.ipynb #117153ec
 class _NoBackbone(nn.Module):
@@ -177,7 +179,9 @@ def read_cache(run, # a run's folder, or a cache by itself
     weights = given / "model.safetensors"
     if not (given / NAME).exists(): write_cache(given, data_root)
     cache = _read(given / NAME)
-    if weights.exists() and cache.about["weights"] != _digest(weights): cache = _read(write_cache(given, data_root))
+    if weights.exists() and cache.about["weights"] != _digest(weights):
+        if unfinished(read_checkpoint(weights)[0]): log.warning("%s is being trained again; until that is done, its dial is that of the earlier training", given)
+        else: cache = _read(write_cache(given, data_root))
     return cache
 
 # %% ../nbs/16_dial.ipynb #74947df6

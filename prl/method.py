@@ -164,6 +164,9 @@ class Method:
     def second(self, config)->bool: # whether this run is a second stage
         return bool(self.first) and config.stage != 1
 
+    def epochs(self, config)->int: # of the stage that the run is
+        return config.epochs if not self.second(config) else config.second_epochs if self.second_loss else 0
+
     def objective(self, config)->tuple: # loss and draw of the stage that the run is
         return (self.second_loss, objective.draw_none) if self.second(config) else (self.loss, self.draw)
 

@@ -23,10 +23,9 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from .checkpoint import read_checkpoint
+from .checkpoint import read_checkpoint, unfinished
 from .config import Config, run_folder
 from .machine import pick_device
-from .update import stage_of
 
 # %% ../nbs/08g_parallel.ipynb #7b3f7747
 def launched()->bool:
@@ -216,4 +215,4 @@ def check_devices(config)->None:
 def trained(config)->bool:
     "Whether a run is finished, as far as its checkpoint tells."
     path = run_folder(config) / "model.safetensors"
-    return path.exists() and len(read_checkpoint(path)[0].get("history", ())) >= max(1, stage_of(config).epochs)
+    return path.exists() and not unfinished(read_checkpoint(path)[0])

@@ -55,6 +55,7 @@ def check_first(config, data)->None:
     how = f"train it with method {wanted.method!r}" + (", stage 1" if wanted.stage else "") + ", or leave `first` out and it is trained now"
     if not path.exists(): raise FileNotFoundError(f"first is {config.first!r}, but no trained model lies there ({path}): {how}")
     about, _ = read_checkpoint(path)
+    if not {"config", "fingerprint", "step"} <= about.keys(): raise ValueError(f"first is {config.first!r}, whose weights do not say how they were trained (a model that was saved to give away does not): {how}")
     there = Config(**about["config"])
     different = [f"{k} is {getattr(there, k)!r} there and {getattr(wanted, k)!r} here" for k in
                  ("method", "stage", "dataset", "imbalance_ratio", "backbone", "branches", "shared_stages", "width", "classifier", "scale") if getattr(there, k) != getattr(wanted, k)]

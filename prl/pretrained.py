@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 import prl
-from .checkpoint import atomic_write, load, read_json
+from .checkpoint import atomic_write, load, read_checkpoint, read_json, unfinished
 from .compare import markdown, weights
 from .config import Config, identity
 from .control import control_range, monotonicity
@@ -154,6 +154,7 @@ def save_pretrained(trained, # a run's folder, a `Run`, or a model
                    )->Path:
     "A model to give away: weights, config and model card in a folder that `prl.load` reads."
     run = None if isinstance(trained, nn.Module) else trained.folder if isinstance(trained, Run) else Path(trained)
+    if run and (path := run / FILES[0]).exists() and (lacks := unfinished(read_checkpoint(path)[0])): raise ValueError(f"{run}: {lacks}. Train it again, and it goes on from there")
     model = trained if run is None else load(run)
     if not isinstance(getattr(model, "config", None), Config):
         raise ValueError(f"a {type(model).__name__} cannot be loaded again without the Config that built it: give a run's folder or a model of `prl.load`" + (", or use `export_onnx`" if isinstance(model, Specialist) else ""))

@@ -89,9 +89,17 @@ def read(path)->dict: # of a run's folder
     return read_json(Path(path) / "record.json")
 
 # %% ../nbs/13_record.ipynb #ae40c36d
+def _runs(path, names=None): # their folders; one that lies there twice would count as two seeds
+    found = {}
+    for p in sorted(project_path(path).rglob("record.json")):
+        if names is not None and p.parent.name not in names: continue
+        if p.parent.name in found: raise ValueError(f"{p.parent.name} lies under {path} twice, in {found[p.parent.name]} and {p.parent}: move one of them out of it")
+        found[p.parent.name] = p.parent
+    return list(found.values())
+
 def records(path="reports/runs")->pd.DataFrame: # a row for each run
     "What made each run under a folder: config, commit, hardware, time and size."
-    found = [read(p.parent) for p in sorted(project_path(path).rglob("record.json"))]
+    found = [read(folder) for folder in _runs(path)]
     return pd.DataFrame([{**r.pop("config"), **r} for r in found])
 
 # %% ../nbs/13_record.ipynb #1d27f5dd
@@ -100,10 +108,9 @@ def collect(path="reports/runs", # a folder
            )->pd.DataFrame: # rows of all runs, tidy
     "Every run under a folder as one table: its rows beside run, dataset, imbalance_ratio, method, setting, seed and budget."
     tables = []
-    for p in sorted(project_path(path).rglob("record.json")):
-        if names is not None and p.parent.name not in names: continue
-        record, rows = read(p.parent), p.parent / "rows.parquet"
-        if not rows.exists(): raise FileNotFoundError(f"{p.parent} has a record but no rows.parquet: run its config again")
+    for folder in _runs(path, names):
+        record, rows = read(folder), folder / "rows.parquet"
+        if not rows.exists(): raise FileNotFoundError(f"{folder} has a record but no rows.parquet: run its config again")
         about = {k: record["config"][k] for k in ("dataset", "imbalance_ratio", "method", "backbone", "branches", "seed")}
         about["setting"] = setting_of(record["run"])
         try: found = pd.read_parquet(rows)
@@ -184,11 +191,11 @@ def keep(config:Config)->None:
 def write_index(path="reports")->Path:
     "`README.md` of a folder of reports: every system with what it reaches, what it cost and where its first run's page is."
     path, systems = project_path(path), {}
-    for file in sorted(path.rglob("record.json")):
-        record, rows = read(file.parent), pd.read_parquet(file.parent / "rows.parquet")
+    for folder in _runs(path):
+        record, rows = read(folder), pd.read_parquet(folder / "rows.parquet")
         if record["config"].get("holdout"): continue  # measured on training images, for `recipe.ipynb`
         value = rows.query("preference in ('balanced', 'none') and environment == 'uniform' and estimator == 'weighted' and prior == 'none' and metric == 'accuracy'").set_index("group").value
-        systems.setdefault(re.sub(r"-s\d+$", "", record["run"]), []).append((file.parent, record, value))
+        systems.setdefault(re.sub(r"-s\d+$", "", record["run"]), []).append((folder, record, value))
     lines = ["# Runs", "", "Uniform test set, balanced preference where the method follows one, no prior known; accuracy in percent over the whole test set, mean over the seeds. "
              "Seconds are the mean over the seeds, a second stage's without its first; trainings may have shared the machine, so they are not to be compared. `compare-*.ipynb` has the intervals.", "",
              "| system | budget | seeds | many | medium | few | all | commits | seconds |", "|---|---|---|---|---|---|---|---|---|"]

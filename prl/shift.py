@@ -20,10 +20,11 @@ from .longtail import sampled
 def set_aside(labels, # (N,)
               share:float=.2, # of each class
               seed:int=0)->tuple: # indices of the labelled part and of the rest
-    "Labelled images to calibrate on, and the rest, on which everything is measured."
+    "Labelled images to calibrate on, and the rest, on which everything is measured: of each class at least one, so a class with one image has none that is labelled."
     if not 0 < share < 1: raise ValueError(f"share is {share}: expected a part of the labelled images, between 0 and 1")
     labels = np.asarray(labels)
-    chosen = sampled(labels, np.ceil(np.round(share * np.bincount(labels), 9)).astype(int), seed)
+    counts = np.bincount(labels)
+    chosen = sampled(labels, np.minimum(np.ceil(np.round(share * counts, 9)).astype(int), np.maximum(counts - 1, 0)), seed)
     return np.sort(chosen), np.setdiff1d(np.arange(len(labels)), chosen)
 
 def draw(labels, # (N,)

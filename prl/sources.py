@@ -134,14 +134,10 @@ def read_own_parquet(root, size:int, # pixels, of the side that images are scale
     if not all(files.values()): files = {"all": sorted(root.glob("*.parquet"))}
     if not all(files.values()): raise FileNotFoundError(f"no *.parquet in {root.resolve()}: data/README.md shows the layout")
     parts = {part: read_parquet(paths, (image_column,), (label_column,), size) for part, paths in files.items()}
-    values = sorted({v for _, labels, _ in parts.values() for v in labels.tolist()})
-    named = next(iter(parts.values()))[2]
-    if named: values = list(range(len(named)))
-    number = {value: c for c, value in enumerate(values)}
-    unknown = {v for _, labels, _ in parts.values() for v in labels.tolist()} - set(number)
-    if unknown: raise ValueError(f"labels {sorted(unknown)[:5]} in {root} have no name: its files name the classes 0 to {len(values) - 1}")
-    sets = [Images(images, torch.tensor([number[v] for v in labels.tolist()])) for images, labels, _ in parts.values()]
-    names = named or [str(v) for v in values]
+    found, named = [labels for _, labels, _ in parts.values()], next(iter(parts.values()))[2]
+    if named and (unknown := {v for labels in found for v in labels.tolist()} - set(range(len(named)))): raise ValueError(f"labels {sorted(unknown)[:5]} in {root} have no name: its files name the classes 0 to {len(named) - 1}")
+    numbers, names = _number(found, dict(enumerate(named)) if named else None)
+    sets = [Images(images, labels) for (images, _, _), labels in zip(parts.values(), numbers)]
     return *(sets if len(sets) == 2 else held_out(sets[0], test_fraction)), names, f"the Parquet files in {_shown(root)}"
 
 # %% ../nbs/01g_sources.ipynb #498988ad

@@ -17,8 +17,9 @@ import pandas as pd
 from .cluster import check_cluster, on_cluster
 from .config import Config, first_stage, run_folder, run_name, setting_of
 from .data import OWN
-from .fit import fit, fit_together, load_data, shared
+from .fit import fit, fit_together, load_data, same_images, shared
 from .method import METHODS
+from .parallel import trained
 from .record import collect, examine, launch, read, recorded
 
 # %% ../nbs/13b_study.ipynb #1426e279
@@ -48,12 +49,14 @@ def _side_by_side(configs, jobs):
     # first stages before what starts from them; a failure is told when all others are done
     failed, threads = [], max(1, (os.cpu_count() or 1) // jobs)
     with ThreadPoolExecutor(jobs) as pool:
-        for second in (False, True):
-            running = {pool.submit(_measure_apart, c, threads): c for c in configs if METHODS[c.method].second(c) == second}
-            for done in as_completed(running):
-                if done.exception(): failed.append(str(done.exception()))
-                else: yield running[done]
-            if failed: raise RuntimeError("\n".join(failed))
+        try:
+            for second in (False, True):
+                running = {pool.submit(_measure_apart, c, threads): c for c in configs if METHODS[c.method].second(c) == second}
+                for done in as_completed(running):
+                    if done.exception(): failed.append(str(done.exception()))
+                    else: yield running[done]
+                if failed: raise RuntimeError("\n".join(failed))
+        finally: pool.shutdown(wait=False, cancel_futures=True)  # interrupted: what has not begun never does
 
 def _together(configs, size):
     # in this process, first stages before what starts from them
@@ -79,6 +82,13 @@ def _all_whole(configs):
         except ValueError as error: damaged.append(str(error))
     if damaged: raise ValueError("\n".join(damaged) + "\nA run whose weights are still there is evaluated again, not trained")
 
+def _fingerprints(configs): # of the images of each, read once for all that share them; None where they cannot have changed
+    known = {}
+    for c in configs:
+        images = same_images(c)
+        if images not in known: known[images] = load_data(c).fingerprint() if c.dataset in OWN else None
+        yield known[images]
+
 def _one_by_one(configs):
     for config in configs:
         launch(config)
@@ -93,15 +103,14 @@ def study(configs:list,
     "Train the runs that are not recorded yet, one line for each, and collect the rows: broken ones go on from their checkpoint."
     if cluster: check_cluster(cluster)
     if cluster and together: raise ValueError(f"cluster is {cluster!r} and together is {together}: give one of them")
-    every, own = with_first_stages(configs), configs[0].dataset in OWN
+    every = with_first_stages(configs)
     _all_whole(every)
-    fingerprint = load_data(configs[0]).fingerprint() if own else None  # your images may have changed, CIFAR's do not
-    here = [c for c in every if (run_folder(c) / "model.safetensors").exists()]  # a record from another machine has no weights
-    missing = [c for c in every if not recorded(c, fingerprint) or weights and c in configs and c not in here]
+    here = [c for c in every if trained(c)]  # a record from another machine has no weights
+    missing = [c for c, fingerprint in zip(every, _fingerprints(every)) if not recorded(c, fingerprint) or weights and c in configs and c not in here]
     needed = [f for c in missing if (f := first_stage(c)) and not c.first]
     missing = [c for c in every if c in missing or c in needed and c not in here]
     if len(missing) < len(every): print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
-    if missing and not own: load_data(missing[0])  # before any run: what has to be downloaded is, once
+    if missing and missing[0].dataset not in OWN: load_data(missing[0])  # before any run: what has to be downloaded is, once
     done = () if not missing else on_cluster(missing, cluster) if cluster else _together(missing, together) if together else _side_by_side(missing, jobs) if jobs else _one_by_one(missing)
     for k, config in enumerate(done, 1):
         print(f"{k}/{len(missing)} {run_folder(config).name}: {read(run_folder(config))['seconds']:.0f} s", flush=True)

@@ -15,7 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.tri import Triangulation
 
 from .compare import title, weights
-from .frontier import PANELS, Reach
+from .frontier import PANELS, Reach, outermost
 from .interval import bootstrap
 
 # %% ../nbs/14e_surface.ipynb #2e43e38f
@@ -69,10 +69,10 @@ def plot_preferences(dial:Reach, # its first seed
                      many_above:int=100, few_below:int=20, # borders of the shot groups
                      resamples:int=299,
                     ):
-    "Points of many-shot accuracy that each preference gains over the balanced one: on the surface and on the simplex; triangles where the paired 95 % interval over test images, each by itself, leaves out zero."
-    right, was = dial.correct[0], dial.balanced[0]
-    many = weights(dial.labels, dial.train_counts, "uniform", "many", many_above, few_below)
-    gain, low, high = np.array([bootstrap((r.astype(np.int8) - was)[None], many, resamples) for r in right]).T
+    "Points of many-shot accuracy (or of the most frequent group that has classes) that each preference gains over the balanced one: on the surface and on the simplex; triangles where the paired 95 % interval over test images, each by itself, leaves out zero."
+    right, was, (group, _) = dial.correct[0], dial.balanced[0], outermost(dial.train_counts, many_above, few_below)
+    counted = weights(dial.labels, dial.train_counts, "uniform", group, many_above, few_below)
+    gain, low, high = np.array([bootstrap((r.astype(np.int8) - was)[None], counted, resamples) for r in right]).T
     kinds = {"raises": ("^", low > 0), "lowers": ("v", high < 0), "cannot be told from balanced": ("o", (low <= 0) & (high >= 0))}
     shown = np.where(kinds["cannot be told from balanced"][1], 0., gain)  # a colour only where there is something to say
     surface, middle = dial.accuracies(right), dial.accuracies(was)
@@ -90,8 +90,8 @@ def plot_preferences(dial:Reach, # its first seed
         if chosen.any(): triangle.scatter(*dial.alphas[chosen].T, c=shown[chosen], marker=marker, s=30, **how)
     triangle.set_tlabel("forward"); triangle.set_llabel("uniform"); triangle.set_rlabel("backward")
     for side in (triangle.taxis, triangle.laxis, triangle.raxis): side.set_label_position("corner"); side.set_ticks([])
-    fig.colorbar(triangle.collections[0], ax=triangle, shrink=.8, pad=.15, ticks=[norm.vmin, norm.vmin / 2, 0, norm.vmax / 2, norm.vmax], format="{x:+.1f}", label="many-shot accuracy against balanced, points")
-    legend = fig.legend(*flat[0].get_legend_handles_labels(), frameon=False, ncols=4, loc="outside lower center", fontsize=9, title="many-shot accuracy: the preference")
+    fig.colorbar(triangle.collections[0], ax=triangle, shrink=.8, pad=.15, ticks=[norm.vmin, norm.vmin / 2, 0, norm.vmax / 2, norm.vmax], format="{x:+.1f}", label=f"{group}-shot accuracy against balanced, points")
+    legend = fig.legend(*flat[0].get_legend_handles_labels(), frameon=False, ncols=4, loc="outside lower center", fontsize=9, title=f"{group}-shot accuracy: the preference")
     for marker in legend.legend_handles[:-1]: marker.set_facecolor("none")  # a shape there, the colours are in the bar
     fig.suptitle(f"{title(dial.setting)}, seed {dial.seeds[0]}", fontsize=10)
     return fig

@@ -37,7 +37,7 @@ def stage_of(config:Config)->Config:
     "The schedule that the loop follows: a second stage has its own epochs and learning rate, half a cosine, whole labels and its last weights."
     method = METHODS[config.method]
     if not method.second(config): return config
-    return config.model_copy(update=dict(epochs=config.second_epochs if method.second_loss else 0, learning_rate=config.second_learning_rate,
+    return config.model_copy(update=dict(epochs=method.epochs(config), learning_rate=config.second_learning_rate,
                                          schedule="cosine", warmup=0., mixup=0., smoothing=0., average=0.))
 
 # %% ../nbs/08f_update.ipynb #43205964
