@@ -72,11 +72,11 @@ def save_checkpoint(folder, model, optimizer, config, fingerprint, progress,
         if old.name != f"optimizer-{progress.step}.safetensors": old.unlink()
 
 # %% ../nbs/08c_checkpoint.ipynb #49264857
-def read_checkpoint(path)->tuple: # metadata, name -> tensor
+def read_checkpoint(path, weights:bool=True)->tuple: # metadata, name -> tensor; without weights the metadata alone, which is quick
     "A safetensors file, whole or a clear error."
     try:
         with safe_open(path, framework="pt") as file:
-            return {k: json.loads(v) for k, v in (file.metadata() or {}).items()}, {k: file.get_tensor(k) for k in file.keys()}
+            return {k: json.loads(v) for k, v in (file.metadata() or {}).items()}, {k: file.get_tensor(k) for k in file.keys() if weights}
     except (SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged or no checkpoint of prl ({error}): to train again remove it, with the other .safetensors beside it") from error
 
@@ -109,7 +109,7 @@ def resume(folder, model, optimizer, steps:int, # of the whole run
         if name in momenta: optimizer.state[p]["momentum_buffer"] = torch.empty_like(p).copy_(momenta[name])
     return progress
 
-# %% ../nbs/08c_checkpoint.ipynb #6970dce5
+# %% ../nbs/08c_checkpoint.ipynb #ca6a40ca
 def unfinished(about:dict, # metadata of a checkpoint
               )->str: # in words; empty for a finished training, and for a model that was given away
     "What the training that left a checkpoint still lacked."

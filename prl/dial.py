@@ -67,7 +67,7 @@ def _controllable(folder:Path): # a finished run with weights, or an error that 
     for name in ("record.json", "model.safetensors"):
         if not (folder / name).exists(): raise ValueError(f"no {name} in {folder}: a dial is made of a finished run and its weights, which stay on the machine that trained it. "
                                                           f"Train the run again (papermill nbs/train.ipynb), or take one that has {NAME}")
-    if lacks := unfinished(read_checkpoint(folder / "model.safetensors")[0]): raise ValueError(f"{folder}: {lacks}. Train it again (papermill nbs/train.ipynb), and it goes on from there")
+    if lacks := unfinished(read_checkpoint(folder / "model.safetensors", weights=False)[0]): raise ValueError(f"{folder}: {lacks}. Train it again (papermill nbs/train.ipynb), and it goes on from there")
 
 # %% ../nbs/16_dial.ipynb #117153ec
 class _NoBackbone(nn.Module):
@@ -180,7 +180,7 @@ def read_cache(run, # a run's folder, or a cache by itself
     if not (given / NAME).exists(): write_cache(given, data_root)
     cache = _read(given / NAME)
     if weights.exists() and cache.about["weights"] != _digest(weights):
-        if unfinished(read_checkpoint(weights)[0]): log.warning("%s is being trained again; until that is done, its dial is that of the earlier training", given)
+        if unfinished(read_checkpoint(weights, weights=False)[0]): log.warning("%s is being trained again; until that is done, its dial is that of the earlier training", given)
         else: cache = _read(write_cache(given, data_root))
     return cache
 

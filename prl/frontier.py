@@ -95,7 +95,7 @@ def control_table(dials:dict, # from `read_dials`
         line = {"seeds": str(len(dial.seeds))}
         moved = [control_range(r) | {"monotonicity": monotonicity(r)} for r in own]
         for key, name, digits in (("tail", "few-shot gained", 1), ("head", "many-shot given up", 1), ("monotonicity", "monotonicity", 2)):
-            line[name] = f"{np.mean([m[key] for m in moved]):.{digits}f}" if moved and key in moved[0] else ""
+            line[name] = f"{np.mean([m[key] for m in moved]):.{digits}f}" if moved and np.isfinite([m.get(key, np.nan) for m in moved]).all() else ""
         value, low, high = volume(dial, resamples)
         line["hypervolume, %"] = f"{value:.2f}\u00a0±\u00a0{(high - low) / 2:.2f}"
         shared = [s for s in dial.seeds if s in rival.seeds]

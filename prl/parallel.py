@@ -215,4 +215,4 @@ def check_devices(config)->None:
 def trained(config)->bool:
     "Whether a run is finished, as far as its checkpoint tells."
     path = run_folder(config) / "model.safetensors"
-    return path.exists() and not unfinished(read_checkpoint(path)[0])
+    return path.exists() and not unfinished(read_checkpoint(path, weights=False)[0])

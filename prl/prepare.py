@@ -30,7 +30,7 @@ def claim(folder:Path, config:Config, fingerprint:str)->bool: # whether there is
     for stale in folder.glob(".*.safetensors.*"): stale.unlink()  # of a process that was killed while it wrote
     record, checkpoint = folder / "record.json", folder / "model.safetensors"
     about = [read_json(record)] if record.exists() else []
-    if checkpoint.exists(): about.append(read_checkpoint(checkpoint)[0])
+    if checkpoint.exists(): about.append(read_checkpoint(checkpoint, weights=False)[0])
     different = [d for a in about for d in differences(a.get("config", {}), config)]
     if checkpoint.exists() and about[-1].get("fingerprint") != fingerprint: different.append("it saw other images")
     if different: raise ValueError(f"{folder} holds a different run: {'; '.join(different)}. Move it away, or set `runs` to another folder")
@@ -54,7 +54,7 @@ def check_first(config, data)->None:
     wanted, path = first_stage(config), project_path(config.first) / "model.safetensors"
     how = f"train it with method {wanted.method!r}" + (", stage 1" if wanted.stage else "") + ", or leave `first` out and it is trained now"
     if not path.exists(): raise FileNotFoundError(f"first is {config.first!r}, but no trained model lies there ({path}): {how}")
-    about, _ = read_checkpoint(path)
+    about, _ = read_checkpoint(path, weights=False)
     if not {"config", "fingerprint", "step"} <= about.keys(): raise ValueError(f"first is {config.first!r}, whose weights do not say how they were trained (a model that was saved to give away does not): {how}")
     there = Config(**about["config"])
     different = [f"{k} is {getattr(there, k)!r} there and {getattr(wanted, k)!r} here" for k in

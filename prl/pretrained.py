@@ -154,7 +154,7 @@ def save_pretrained(trained, # a run's folder, a `Run`, or a model
                    )->Path:
     "A model to give away: weights, config and model card in a folder that `prl.load` reads."
     run = None if isinstance(trained, nn.Module) else trained.folder if isinstance(trained, Run) else Path(trained)
-    if run and (path := run / FILES[0]).exists() and (lacks := unfinished(read_checkpoint(path)[0])): raise ValueError(f"{run}: {lacks}. Train it again, and it goes on from there")
+    if run and (path := run / FILES[0]).exists() and (lacks := unfinished(read_checkpoint(path, weights=False)[0])): raise ValueError(f"{run}: {lacks}. Train it again, and it goes on from there")
     model = trained if run is None else load(run)
     if not isinstance(getattr(model, "config", None), Config):
         raise ValueError(f"a {type(model).__name__} cannot be loaded again without the Config that built it: give a run's folder or a model of `prl.load`" + (", or use `export_onnx`" if isinstance(model, Specialist) else ""))
