@@ -109,12 +109,13 @@ def resume(folder, model, optimizer, steps:int, # of the whole run
         if name in momenta: optimizer.state[p]["momentum_buffer"] = torch.empty_like(p).copy_(momenta[name])
     return progress
 
-# %% ../nbs/08c_checkpoint.ipynb #ca6a40ca
+# %% ../nbs/08c_checkpoint.ipynb #77573026
 def unfinished(about:dict, # metadata of a checkpoint
               )->str: # in words; empty for a finished training, and for a model that was given away
     "What the training that left a checkpoint still lacked."
     if "history" not in about: return ""
-    config = Config(**about["config"])
+    try: config = Config(**about["config"])
+    except ValueError: return ""  # of another version of prl, which whoever needs the config will say
     done, wanted = len(about["history"]), max(1, METHODS[config.method].epochs(config))
     return "" if done >= wanted else f"its training was stopped after epoch {done} of {wanted}"
 
