@@ -57,7 +57,7 @@ def calibrate(evidence:torch.Tensor, # (N, C), of labelled images that were not 
               labels:torch.Tensor, # (N,)
               log_prior:torch.Tensor, # (C,), log π of the training set
              )->Calibration:
-    "Temperature and a bias along the training prior by maximum likelihood (bias-corrected temperature scaling, Alexandari et al. 2020, with the biases held to one multiple of log π); the images are weighted to the training prior."
+    "Temperature and a bias along the training prior by maximum likelihood (bias-corrected temperature scaling, Alexandari et al. 2020, with the biases held to one multiple of log π); the images are weighted to the training prior. Log of the temperature and multiple have a standard normal prior: without one they run away on a few images that are all right."
     labels, log_prior = _labelled(evidence, labels), log_prior.cpu()
     if len(labels.unique()) < 2: raise ValueError("the labelled images are of fewer than two classes: give images of several, or leave the calibration out")
     weight = (log_prior.exp() / torch.bincount(labels, minlength=len(log_prior)))[labels]
@@ -65,7 +65,7 @@ def calibrate(evidence:torch.Tensor, # (N, C), of labelled images that were not 
     optimizer = torch.optim.LBFGS([x], max_iter=100, line_search_fn="strong_wolfe")
     def loss():
         optimizer.zero_grad()
-        value = (weight * F.cross_entropy(evidence.double() * (-x[0]).exp() + (1 + x[1]) * log_prior, labels, reduction="none")).sum() / weight.sum()
+        value = (weight * F.cross_entropy(evidence.double() * (-x[0]).exp() + (1 + x[1]) * log_prior, labels, reduction="none")).sum() / weight.sum() + x.square().sum() / (2 * len(labels))
         value.backward()
         return value
     optimizer.step(loss)

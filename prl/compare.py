@@ -155,7 +155,7 @@ def entries(systems:dict, prior:str="none", preferences=("none", "balanced"))->l
 SEEDS_FOR_A_CLAIM = 5
 
 def _shown(mean, low, high, bold=False): # with spaces that no line breaks at
-    return f"{'**' if bold else ''}{mean:.1f}{'**' if bold else ''}\u00a0±\u00a0{(high - low) / 2:.1f}"
+    return f"{'**' if bold else ''}{mean:.1f}{'**' if bold else ''}" + ("" if np.isnan(low) else f"\u00a0±\u00a0{(high - low) / 2:.1f}")
 
 def cells(rows:list, # of `Entry`
           environment:str="uniform", group:str="all", many_above:int=100, few_below:int=20,

@@ -148,10 +148,12 @@ class Solution(NamedTuple):
 
     def _repr_markdown_(self): return f"{self.says}\n\n{self.expected.to_html(float_format='{:.1f}'.format, na_rep='')}"
 
-def _best(values, bounds): # (P,), how far each bound is kept (bounds, P) -> index, whether all are
+def _best(values, bounds, alphas): # (P,), how far each bound is kept (bounds, P), (P, T) -> index, whether all are
     slack = bounds.min(0, initial=np.inf)
-    if (slack >= 0).any(): return int(np.where(slack >= 0, values, -np.inf).argmax()), True
-    return int(slack.argmax()), False
+    met = bool((slack >= 0).any())
+    values = np.where(slack >= 0, values, -np.inf) if met else slack
+    tied = values >= values.max() - 1e-9  # of few images many: the mildest, as a corner of the grid would be chance
+    return int(np.where(tied, np.abs(alphas - 1 / alphas.shape[1]).sum(1), np.inf).argmin()), met
 
 # %% ../nbs/12_control.ipynb #e738fbbb
 def solve(model,
@@ -186,6 +188,7 @@ def choose(goal:Goal, alphas:torch.Tensor, # (P, T)
     right, was_right = 100. * (answered == labels[:, None]), 100. * (balanced == labels)
     weights, bounds, value = named.of(goal), goal.bounds, ALIASES.get(goal.best, goal.best)
     groups, score = [g for g in named.groups if g in weights], right
+    if value == "equal groups" and len(groups) < 2: raise ValueError(f"best is 'equal groups', but labelled images are of one group, {groups[0]!r}: give some of another, or another goal")
     if goal.cost is not None:
         cost = np.asarray(goal.cost, dtype=float)
         if cost.shape != (classes, classes) or not np.isfinite(cost).all(): raise ValueError(f"cost has shape {cost.shape}: expected ({classes}, {classes}) finite numbers, row the true class, column the answer")
@@ -193,9 +196,9 @@ def choose(goal:Goal, alphas:torch.Tensor, # (P, T)
 
     def chosen_on(part): # (N,) bool -> index of a preference, whether it keeps the bounds
         def mean(name, of): return weights[name][part] @ of[part] / weights[name][part].sum() if weights[name][part].any() else np.full(len(alphas), np.inf)
-        spread = np.stack([mean(g, right) for g in groups])
+        spread = np.stack([mean(g, right) for g in groups if weights[g][part].any()])
         values = spread.min(0) if value == "worst group" else spread.min(0) - spread.max(0) if value == "equal groups" else mean(value, score)
-        return _best(values, np.stack([mean(k, right) - v for k, v in bounds.items()]) if bounds else np.empty((0, len(alphas))))
+        return _best(values, np.stack([mean(k, right) - v for k, v in bounds.items()]) if bounds else np.empty((0, len(alphas))), alphas.numpy())
 
     everything = np.ones(len(labels), dtype=bool)
     best, met = chosen_on(everything)

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save
 
 from .checkpoint import atomic_write, read_checkpoint
-from .files import at_once, content, parts
+from .files import Files, at_once, content, parts
 
 # %% ../nbs/09b_features.ipynb #704474dc
 def _digest(*tensors):
@@ -34,11 +34,12 @@ def test_features(model,
                  )->torch.Tensor: # (N, branches, d), float32, on the CPU; of unit length where the classifier is a cosine
     "Features of a test set: the only place where evaluation runs the backbone."
     weights, features = list(model.phi.state_dict().values()), None
-    made_by = {"images": hashlib.sha256(content(images)).hexdigest()[:16], "weights": _digest(*weights)}
+    seen = content(images) + (f" at {images.size}".encode() if isinstance(images, Files) else b"")  # files are the same at every size
+    made_by, dim = {"images": hashlib.sha256(seen).hexdigest()[:16], "weights": _digest(*weights)}, model.phi.backbone.dim + model.phi.constant
     if cache is not None and (cache := Path(cache)).exists():
         with contextlib.suppress(ValueError):  # a damaged cache is made anew
             about, held = read_checkpoint(cache)
-            if all(about.get(k) == v for k, v in made_by.items()): return held["features"]
+            if all(about.get(k) == v for k, v in made_by.items()) and held["features"].shape[-1] == dim: return held["features"]
             if isinstance(images, torch.Tensor) and about.get("made_by") == _digest(images, *weights): features = held["features"]  # of an earlier version, with one digest of both
     device, batch_size = model.log_prior.device, batch_size or at_once(images)
     if features is None: features = torch.cat([model.features(part.to(device)).cpu() for part in images.split(batch_size)])
@@ -55,6 +56,7 @@ def read_features(model, cache, # the file that `test_features` kept them in
     again = f"compute them anew, prl.features.test_features(model, images, cache={str(cache)!r})"
     if "features" not in held: raise ValueError(f"{cache} {'is missing' if about is None else 'holds no features'}: {again}")
     if "weights" not in about: raise ValueError(f"{cache} does not say which weights made its features, an earlier version kept them: {again}")
+    if not model.phi.state_dict(): raise ValueError(f"the model of a dial's cache has no backbone to compare with that of {cache}: give the features themselves, or the model of prl.load(run)")
     if about["weights"] != _digest(*model.phi.state_dict().values()): raise ValueError(f"the features in {cache} come from another checkpoint than this model: {again}")
     return held["features"]
 

@@ -8,29 +8,38 @@ __all__ = ['TRIES', 'decode', 'decode_all', 'random_box', 'central_box', 'part']
 # %% ../nbs/01b_image.ipynb #f0e78ffa
 import io
 import math
+import struct
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 # %% ../nbs/01b_image.ipynb #f59478c5
+_TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+          6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}  # Exif 2.3, tag 274
+
 def _upright(image, name): # a Pillow image in RGB
     if isinstance(image, dict): image = image.get("bytes") or image.get("path")
     name = name or str(image)
     try:
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
-            upright = ImageOps.exif_transpose(opened) if "exif" in opened.info else opened
+            # not ImageOps.exif_transpose, which also writes the other fields anew and fails on those that cameras got wrong
+            turn = _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation)) if "exif" in opened.info else None
+            upright = opened if turn is None else opened.transpose(turn)
+            if upright.mode == "F" or upright.mode == "I" and opened.format != "PNG": raise ValueError("its pixels have 32 bits and no fixed range; save them with 8 or 16")
             if upright.mode.startswith("I"): upright = Image.fromarray((np.asarray(upright) / 257).astype(np.uint8))  # 16-bit grey
+            if "A" in upright.getbands() or "transparency" in upright.info: # on grey, where black shapes and white ones show
+                upright = Image.alpha_composite(Image.new("RGBA", upright.size, (128, 128, 128)), upright.convert("RGBA"))
             return upright.convert("RGB")
-    except (OSError, SyntaxError, TypeError, AttributeError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, TypeError, AttributeError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise ValueError(f"cannot read image {name}: {error}. Is the file whole? Replace or remove it.") from error
 
 def decode(image, # a path, bytes, or the struct `{"bytes", "path"}` of Hugging Face's Parquet files
            name:str="", # what to call it in an error; a path needs none
            size:int=None, # side in pixels: the shorter side is scaled to it and the centre kept; None keeps the size
           )->np.ndarray: # (H, W, 3), uint8
-    "Any encoding that Pillow reads, turned upright and to RGB."
+    "Any encoding that Pillow reads, turned upright and to RGB; what is transparent becomes grey."
     picture = _upright(image, name)
     if size is not None and picture.size != (size, size):
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)

@@ -14,8 +14,9 @@ def interval(statistic, # (numbers of the seeds drawn, numbers of the images dra
              seeds:int, images:int, # how many there are
              resamples:int=999, seed:int=0,
             )->tuple: # value, low, high
-    "A statistic and its 95 % percentile interval over seeds and test images together (scipy.stats.bootstrap)."
+    "A statistic and its 95 % percentile interval over seeds and test images together (scipy.stats.bootstrap); NaN for its ends where there is only one image, which says nothing about others."
     every = np.arange(seeds), np.arange(images)
+    if images < 2: return float(statistic(*every)), np.nan, np.nan
     how = dict(vectorized=False, n_resamples=resamples, method="percentile", rng=seed)
     if seeds == 1: found = stats.bootstrap(every[1:], lambda images: statistic(every[0], images), **how)
     else: found = stats.bootstrap(every, statistic, paired=False, **how)

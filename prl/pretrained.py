@@ -8,6 +8,7 @@ __all__ = ['COLUMNS', 'CARD', 'FILES', 'accuracies', 'control_text', 'data_text'
 
 # %% ../nbs/15b_pretrained.ipynb #2b6471c5
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +31,8 @@ from .model import Model, Specialist
 COLUMNS = {"many-shot": ("uniform", "many"), "medium-shot": ("uniform", "medium"), "few-shot": ("uniform", "few"),
            "head-heavy test set": ("forward-50", "all"), "uniform": ("uniform", "all"), "tail-heavy": ("backward-50", "all")}  # -> environment, group
 
+def _between(low, high): return "(one image)" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
+
 def accuracies(record:dict, correct:pd.DataFrame)->pd.DataFrame: # (mean, low, high) in percent: a row for each named preference, or "none"
     "Accuracy without a known prior and its 95 % interval, by group on the uniform test set and on shifted ones."
     config, counts = record["config"], record["train_counts"]
@@ -47,7 +50,7 @@ def control_text(record:dict, rows:pd.DataFrame, correct:pd.DataFrame)->str:
         group, verb, sign = ("few", "gains", 1) if end == "tail" else ("many", "gives up", -1)
         w = weights(correct.label, record["train_counts"], "uniform", group, config["many_above"], config["few_below"])
         _, low, high = bootstrap(sign * (correct[["tail/none/"]].to_numpy().T.astype(int) - correct[["head/none/"]].to_numpy().T), w)
-        said.append(f"{group}-shot accuracy {verb} {points:.1f} points ({low:.1f} to {high:.1f})")
+        said.append(f"{group}-shot accuracy {verb} {points:.1f} points {_between(low, high)}")
     text = f"From the head to the tail preference {' and '.join(said)}." if said else ""
     if "tail" in moved: text += f" Rank correlation of the tail weight and few-shot accuracy along the way: {monotonicity(rows):.2f}; at 1 every turn towards the tail helps it."
     return text
@@ -118,7 +121,7 @@ def measured_text(model:Model, found:pd.DataFrame, # from `accuracies`
     "The table of accuracies and what they are."
     step = " The method's test-time step is not in these figures." if METHODS[model.config.method].adapt else ""
     return ("Top-1 accuracy in percent, no test prior known, with its 95 % bootstrap interval over the test images. It is one training: what another seed would change is not in the intervals. "
-            f"Classes of a group count alike; the shifted test sets are the whole one, weighted.{step}\n\n" + markdown(found.map(lambda f: f"{f[0]:.1f} ({f[1]:.1f} to {f[2]:.1f})")))
+            f"Classes of a group count alike; the shifted test sets are the whole one, weighted.{step}\n\n" + markdown(found.map(lambda f: f"{f[0]:.1f} {_between(*f[1:])}")))
 
 # %% ../nbs/15b_pretrained.ipynb #43844d89
 def card(model:Model, # built from a `Config`, as `prl.load` does

@@ -9,6 +9,8 @@ __all__ = ['PROTOCOL', 'read_published', 'beside', 'side_by_side']
 import pandas as pd
 
 from .compare import title
+from .data import ratios_of
+from .lists import RELEASES
 from .longtail import environments
 from .method import METHODS
 from .plot import short
@@ -34,6 +36,8 @@ def beside(rows:pd.DataFrame, # from `prl.record.collect`
     ours = ours.astype({c: str for c in ("environment", "estimator", "prior")})
     own_step = [name for name, method in METHODS.items() if method.adapt is not None]
     ours = ours[(ours.prior != "estimated") | ours.method.isin(own_step)]  # a published estimate came from another step than our likelihood
+    of_release = ours.dataset.map({name: r.largest / r.smallest for name, r in RELEASES.items()})  # as it is: the ratio of the release
+    ours = ours.assign(imbalance_ratio=pd.to_numeric(ours.imbalance_ratio).fillna(of_release))
     ours = ours.groupby([*PROTOCOL, "method", "setting", "budget"], sort=False).value.agg(ours="mean", seeds="size").reset_index()
     return ours.merge(published.rename(columns={"top1": "published"}), on=[*PROTOCOL, "method"], how="inner")
 
@@ -41,7 +45,7 @@ def beside(rows:pd.DataFrame, # from `prl.record.collect`
 def side_by_side(joined:pd.DataFrame, # from `beside`, of one ratio
                 )->pd.DataFrame: # text: system -> prior, whose figures, and an accuracy for each environment
     "Our row of each system and prior, and below it the published ones with their source."
-    order = [e for e in environments([2, 1], 100) if e in set(joined.environment)]
+    order = [e for e in environments([2, 1], 100, ratios_of(joined.dataset.iloc[0])) if e in set(joined.environment)]
     lines = []
     def line(system, prior, whose, part, column):
         accuracy = part.drop_duplicates("environment").set_index("environment")[column]
