@@ -22,6 +22,7 @@ from .config import setting_of
 from .data import nearest, ratios_of
 from .evaluate import EDGE, group_weights, image_weights
 from .interval import bootstrap
+from .method import METHODS
 from .settings import BUDGETS
 
 # %% ../nbs/14b_compare.ipynb #a0561c28
@@ -33,9 +34,9 @@ TITLES = {  # method -> what the tables call it, in their order
 SYSTEMS = [*({"method": m} for m in TITLES if m not in ("dial", "specialist", "prl")), *({"method": m, "classifier": "linear"} for m in ("softmax", "balanced_softmax")), {"method": "dial"}, {"method": "dial", "base": "balanced_softmax"},
            {"method": "prl"}, {"method": "prl", "branches": 3}, *({"method": "specialist", "tail_weight": t} for t in (.25, .5, .75, 1.))]  # at 0 it is softmax
 
-def as_systems(methods)->list: # of dicts of `Config` fields
-    "The systems that a list of names, or of dicts with a method's settings, asks for; None is all of the paper's tables."
-    if methods is None: return SYSTEMS
+def as_systems(methods, dataset:str="")->list: # of dicts of `Config` fields
+    "The systems that a list of names, or of dicts with a method's settings, asks for; None is all of the paper's tables that the data set allows: embeddings are one branch."
+    if methods is None: return [s for s in SYSTEMS if dataset != "features" or 3 not in (s.get("branches"), METHODS[s["method"]].settings.get("branches"))]
     if isinstance(methods, (str, dict)): methods = [methods]
     systems = [{"method": m} if isinstance(m, str) else dict(m) for m in methods]
     for system in systems:

@@ -75,6 +75,7 @@ def load(dataset:str, # one of DATASETS
         )->Data:
     "Read a data set, check that every class has training and test images, and cut the long tail."
     check_crop(dataset, crop)
+    if unreadable == "skip" and crop != "resized": raise ValueError("unreadable is 'skip', but only images that stay in their files are left out: give crop 'resized' and an image_size with it, or mend the images")
     def keep(paths, root): # images of files
         if crop == "resized": return Files(paths, image_size, root, workers, unreadable, smallest)
         return decode_all([Path(root) / path for path in paths], size=image_size)

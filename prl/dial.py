@@ -31,7 +31,7 @@ from .features import predict, test_features
 from .fit import load_data
 from .heads import DialHeads, ReleasedHeads
 from .hypernet import FreeHeads, HyperHeads, LowRankHeads
-from .longtail import shot_groups
+from .longtail import RATIOS, shot_groups
 from .method import METHODS
 from .model import Model
 from .preference import NAMES, grid, resolve
@@ -47,9 +47,10 @@ def pack(tensors:dict, # name -> float tensor
 
 # %% ../nbs/16_dial.ipynb #2b223c6d
 def measures(train_counts, test_counts, groups:dict, # name -> mask (C,), from `shot_groups`
+             ratios=RATIOS, # of the data set's test environments
             )->dict: # test environment or group -> (C,), sums to 1
     "Weights of the classes in each accuracy that a dial shows; a group without classes is left out."
-    weights = test_priors(train_counts, test_counts) | {name: mask / mask.sum() for name, mask in groups.items() if mask.any()}
+    weights = test_priors(train_counts, test_counts, ratios) | {name: mask / mask.sum() for name, mask in groups.items() if mask.any()}
     return {name: torch.from_numpy(w).float() for name, w in weights.items()}
 
 # %% ../nbs/16_dial.ipynb #09105a98
@@ -140,11 +141,12 @@ def write_cache(run, # folder of a finished run, with its weights
     model, record = load(folder), read(folder)
     config, kind = Config(**record["config"], data_root=data_root), type(model.head)
     if kind not in _LINEAR + _KNOWN: raise ValueError(f"the heads of {folder.name} are {kind.__name__}, which the dial cannot compute: add them to HEADS in prl/dial.js, and here")
-    data = load_data(config)
+    try: data = load_data(config)
+    except (FileNotFoundError, ValueError) as error: raise ValueError(f"the images of {folder.name} were not found or not read under {data_root!r}: give `data_root`, where its own are, once ({error})") from error
     if data.fingerprint() != record["fingerprint"]: raise ValueError(f"the images under {data_root!r} are not those of {folder.name}: give `data_root`, where its own are")
     groups = shot_groups(model.train_counts, config.many_above, config.few_below)
     borders = {"many": f"> {config.many_above} images", "medium": f"{config.few_below} to {config.many_above} images", "few": f"< {config.few_below} images"}
-    weights = measures(model.train_counts, data.test_counts, groups)
+    weights = measures(model.train_counts, data.test_counts, groups, data.ratios)
     tensors = {"features": test_features(model, data.test.images, folder / "features.safetensors"), "measures": torch.stack(list(weights.values()))}
     tensors |= {f"head.{k}": v for k, v in model.head.state_dict().items()}
     if kind in _LINEAR: tensors["vertices"] = model.head(torch.eye(3))

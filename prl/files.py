@@ -111,7 +111,7 @@ class Files:
     def check(self, what:str)->None:
         "A file that is missing is an error before any long work, unless such files are left out."
         missing = [path for path, size in self.sizes().items() if size is None]
-        if missing and self.unreadable == "skip" and len(missing) < len(self): log.warning("%d of %d %s images are missing and left out, the first %s", len(missing), len(self), what, missing[0])
+        if missing and what != "test" and self.unreadable == "skip" and len(missing) < len(self): log.warning("%d of %d %s images are missing and left out, the first %s", len(missing), len(self), what, missing[0])
         elif missing: raise FileNotFoundError(f"{len(missing)} of {len(self)} {what} images are missing, the first {self.root / missing[0]}: get them, or leave them out of the list" + ("" if what == "test" else ", or give unreadable='skip'"))
 
 # %% ../nbs/01c_files.ipynb #f282e023

@@ -7,6 +7,7 @@ __all__ = ['RELEASES', 'Listed', 'read_list', 'read_table', 'Release', 'find', '
 
 # %% ../nbs/01d_lists.ipynb #4a2227c0
 import gzip
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,17 +42,16 @@ def read_table(file, image_column:str="image", label_column:str="label")->Listed
     names = pq.read_schema(file).names if file.suffix == ".parquet" else pd.read_csv(file, nrows=0).columns.tolist()
     for name, field in ((image_column, "image_column"), (label_column, "label_column")):
         if name not in names: raise ValueError(f"{file} has the columns {names}, none called {name!r}: set {field} to the file's own name")
-    table = pd.read_parquet(file, columns=[image_column, label_column]) if file.suffix == ".parquet" else pd.read_csv(file, usecols=[image_column, label_column], dtype={image_column: str}, keep_default_na=False, na_values=[""])  # a class may be called NA
+    table = pd.read_parquet(file, columns=[image_column, label_column]) if file.suffix == ".parquet" else pd.read_csv(file, usecols=[image_column, label_column], dtype=str, keep_default_na=False, na_values=[""])  # a class may be called NA
     if not len(table): raise ValueError(f"{file} has no rows: expected a path and its label in each")
     if (missing := table.isna().any(axis=1)).any(): raise ValueError(f"{file} row {int(missing.argmax())} has no path or no label ({int(missing.sum())} such rows): fill in or remove them")
     if not isinstance(first := table[image_column].iloc[0], str): raise ValueError(f"{file} holds {type(first).__name__} in column {image_column!r}, not paths: give dataset 'parquet' for images inside the file")
     return Listed(table[image_column].to_numpy(object), _numbers(table[label_column]))
 
-def _numbers(labels): # whole numbers where all are
-    labels = np.asarray(labels)
-    try: whole = labels.astype(np.int64)
-    except ValueError: return labels.astype(str).astype(object)
-    return whole if labels.dtype.kind != "f" or (whole == labels).all() else labels.astype(str).astype(object)
+def _numbers(labels): # whole numbers where all are, as they are written: 007 is a name
+    texts = np.asarray(labels).astype(str)
+    whole = [re.fullmatch(r"(0|-?[1-9]\d*)(\.0+)?", text) for text in texts]
+    return np.array([int(w[1]) for w in whole]) if all(whole) else texts.astype(object)
 
 # %% ../nbs/01d_lists.ipynb #c7b7143b
 @dataclass(frozen=True)

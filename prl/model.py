@@ -34,7 +34,7 @@ class Features(nn.Module):
 
     def normalise(self, images): # as the backbone takes them
         if images.dim() != 4 or images.shape[1] != len(self.mean):
-            raise ValueError(f"images have shape {tuple(images.shape)}: expected (N, {len(self.mean)}, H, W)")
+            raise ValueError(f"images have shape {tuple(images.shape)}: expected (N, {len(self.mean)}, H, W)" + (", an embedding (N, d) as (N, d, 1, 1)" if images.dim() == 2 else ""))
         if images.dtype != torch.uint8 and not images.is_floating_point():
             raise ValueError(f"images are {images.dtype}: expected uint8, or floating point in [0, 1]")
         unit = 255. if images.dtype == torch.uint8 else 1.

@@ -104,6 +104,9 @@ def read_folder(root, keep, # paths below `root`, `root` -> images, in memory or
     if trains.is_dir() != (tests is not None):
         raise FileNotFoundError(f"{root} has {'train/ but no test/ or val/' if tests is None else tests.name + '/ but no train/'}: "
                                 "give both, or only one folder per class")
+    known = ("train", "training", "test", "testing", "val", "valid", "validation")
+    if tests is None and (folders := [f.name for f in root.iterdir() if f.is_dir()]) and all(f.lower() in known for f in folders):
+        raise FileNotFoundError(f"{root} has the folders {', '.join(sorted(folders))}, which look like parts of a data set and not like classes: call them train and test (or val)")
     readable = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     def images_of(folder):
         try: found = tvd.ImageFolder(folder, is_valid_file=lambda path: Path(path).suffix.lower() in readable)
@@ -131,9 +134,14 @@ def read_own_parquet(root, size:int, # pixels, of the side that images are scale
     _needs(root, "train*.parquet and test*.parquet, or *.parquet")
     root = Path(root)
     files = {part: sorted(root.glob(f"{part}*.parquet")) for part in ("train", "test")}
-    if not all(files.values()): files = {"all": sorted(root.glob("*.parquet"))}
+    files["test"] = files["test"] or sorted(root.glob("val*.parquet"))
+    every = sorted(root.glob("*.parquet"))
+    if files["test"] and not files["train"] or files["train"] and not files["test"] and files["train"] != every:
+        raise FileNotFoundError(f"{root} has {', '.join(f.name for f in every[:5])}: expected train*.parquet with test*.parquet (or val*.parquet), or files of one part, to be split")
+    if not all(files.values()): files = {"all": every}
     if not all(files.values()): raise FileNotFoundError(f"no *.parquet in {root.resolve()}: data/README.md shows the layout")
     parts = {part: read_parquet(paths, (image_column,), (label_column,), size) for part, paths in files.items()}
+    if len({str(names) for _, _, names in parts.values()}) > 1: raise ValueError(f"the training and the test files in {root} name their classes differently: {[names for _, _, names in parts.values()]}")
     found, named = [labels for _, labels, _ in parts.values()], next(iter(parts.values()))[2]
     if named and (unknown := {v for labels in found for v in labels.tolist()} - set(range(len(named)))): raise ValueError(f"labels {sorted(unknown)[:5]} in {root} have no name: its files name the classes 0 to {len(named) - 1}")
     numbers, names = _number(found, dict(enumerate(named)) if named else None)
@@ -169,6 +177,9 @@ def read_own_list(root, keep, # as for `read_folder`
 def read_features(root, feature_column:str, label_column:str)->tuple: # training Images, test Images, names of the classes, where they came from
     "Embeddings as images of one pixel, whose channels are the features."
     parts = read_embeddings(root, feature_column, label_column)
+    if (said := parts[0].class_names) and parts[0].labels.dtype.kind in "iu":
+        if parts[1].class_names not in (None, said): raise ValueError(f"training and test features in {root} name their classes differently: {said} and {parts[1].class_names}")
+        if outside := {v for p in parts for v in p.labels.tolist()} - set(range(len(said))): raise ValueError(f"labels {sorted(outside, key=str)[:5]} in {root} have no name: class_names names the classes 0 to {len(said) - 1}")
     labels, names = _number([p.labels for p in parts], dict(enumerate(parts[0].class_names)) if parts[0].class_names and parts[0].labels.dtype.kind in "iu" else None)
     sets = [Images(torch.from_numpy(p.features)[:, :, None, None], y) for p, y in zip(parts, labels)]
     return *sets, names, f"the features in {_shown(root)}"
