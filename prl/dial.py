@@ -24,8 +24,8 @@ from torch import nn
 
 from .checkpoint import atomic_write, load, read_checkpoint, set_weights, unfinished
 from .config import Config, identity, project_path
-from .data import log
 from .conformal import conformal_sets, halves, measured, needed
+from .data import log
 from .evaluate import test_priors
 from .features import predict, test_features
 from .fit import load_data
