@@ -2,12 +2,12 @@ __version__ = "0.1.0"
 
 
 def load(run, device="cpu"):
-    "The trained model in a run's folder, or in one that `save_pretrained` left; see `prl.checkpoint.load`."
-    from prl.checkpoint import load
+    "The trained model in a run's folder, or in one that `save_pretrained` left; see `prl.fit.checkpoint.load`."
+    from prl.fit.checkpoint import load
     return load(run, device)
 
 
 def save_pretrained(trained, folder, licence="unknown", overwrite=False):
-    "A model to give away, as a folder that `load` reads; see `prl.pretrained.save_pretrained`."
-    from prl.pretrained import save_pretrained
+    "A model to give away, as a folder that `load` reads; see `prl.report.card.save_pretrained`."
+    from prl.report.card import save_pretrained
     return save_pretrained(trained, folder, licence, overwrite)

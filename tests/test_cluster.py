@@ -12,14 +12,14 @@ import pytest
 from conftest import ROOT
 from distributed import LocalCluster
 
-from prl.checkpoint import read_checkpoint
-from prl.cluster import connected
-from prl.config import Config, run_folder
-from prl.lock import holder
-from prl.study import study
+from prl.data.storage import read_checkpoint
+from prl.study.cluster import connected
+from prl.fit.config import Config, run_folder
+from prl.data.storage import holder
+from prl.study.many import study
 
 JOURNAL = """
-import os, time, prl.fit as f
+import os, time, prl.fit.loop as f
 save = f.save_checkpoint
 def saved(folder, model, optimizer, config, fingerprint, progress, *rest):
     save(folder, model, optimizer, config, fingerprint, progress, *rest)

@@ -19,7 +19,7 @@ import torchvision
 from conftest import ROOT, run
 from PIL import Image
 
-from prl.data import load
+from prl.data.dataset import load
 from prl.longtail import class_counts
 
 PAPERMILL = [sys.executable, "-m", "papermill"]
@@ -30,7 +30,7 @@ def papermill(*arguments, **options): return run(*PAPERMILL, *arguments, **optio
 
 # A killed process
 
-FIT = "from prl.fit import Config, fit; fit(Config(runs={!r}, epochs=30))"
+FIT = "from prl.fit.loop import Config, fit; fit(Config(runs={!r}, epochs=30))"
 
 
 def weights(folder): return next(folder.rglob("model.safetensors")).read_bytes()
@@ -74,7 +74,7 @@ def test_two_processes_train_a_run_once(tmp_path):
 
 
 FULL = """
-import resource, prl.fit as f
+import resource, prl.fit.loop as f
 save, calls = f.save_checkpoint, []
 def limited(*arguments):  # from the third checkpoint on, no file may pass 9,000 bytes
     calls.append(1)

@@ -11,15 +11,15 @@ from conftest import ROOT, run
 from playwright.sync_api import sync_playwright
 from safetensors.torch import save_file
 
-from prl.checkpoint import read_checkpoint
-from prl.config import Config
-from prl.conformal import conformal_sets, halves, measured
-from prl.dial import Dial, export_page, read_cache
+from prl.data.storage import read_checkpoint
+from prl.fit.config import Config
+from prl.control.conformal import conformal_sets, halves, measured
+from prl.control.dial import Dial, export_page, read_cache
 from prl.evaluate import group_weights, image_weights
-from prl.features import predict
+from prl.model.features import predict
 from prl.longtail import shot_groups
 from prl.preference import grid, resolve
-from prl.study import measure
+from prl.study.many import measure
 
 RUNS = {"digits": "digits-ir50-prl-s0", "cifar100": "cifar100-ir100-prl-epochs24-s0"}  # whose caches are committed
 CORNERS = [(170, 30), (30, 272), (310, 272)]  # of the triangle, in a drawing 340 wide
@@ -103,7 +103,7 @@ def shown_sets(page):
 
 
 def sets_by_library(cache, preference):
-    "The same from prl.conformal, computed anew for the nearest of the dial's preferences."
+    "The same from prl.control.conformal, computed anew for the nearest of the dial's preferences."
     points, half, config = grid(24), halves(cache.labels), cache.about["config"]
     far = (points - resolve(preference, cache.model.regimes)).square().sum(1)
     nearest = points[far <= far.min() + 1e-7][0]

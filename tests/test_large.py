@@ -9,10 +9,10 @@ from conftest import ROOT, run
 from PIL import Image
 from test_commands import papermill
 
-import prl.data
-from prl.config import Config, run_folder
-from prl.fit import fit
-from prl.lists import RELEASES
+import prl.data.dataset
+from prl.fit.config import Config, run_folder
+from prl.fit.loop import fit
+from prl.data.lists import RELEASES
 
 COUNTS = 24, 12, 6, 3, 2, 2  # training images of each class
 LAYOUTS = {"imagenet_lt": ("train/n0144{c}/n0144{c}_{i}.JPEG", "val/n0144{c}/ILSVRC2012_val_{c}{i}.JPEG"),
@@ -72,12 +72,12 @@ def test_counts_of_the_public_places_lists():
 
 def test_an_image_that_cannot_be_read_from_the_third_epoch_on(tmp_path, monkeypatch):
     "Named and the last checkpoint kept; or left out and counted; a run does not go on with files that changed."
-    import prl.fit
-    row = prl.fit.epoch_row
+    import prl.fit.loop
+    row = prl.fit.loop.epoch_row
     def then_tear(epoch, *rest):
         if epoch == 1: (root / torn).write_bytes((root / torn).read_bytes()[:200])
         return row(epoch, *rest)
-    monkeypatch.setattr(prl.fit, "epoch_row", then_tear)
+    monkeypatch.setattr(prl.fit.loop, "epoch_row", then_tear)
     for unreadable in ("stop", "skip"):
         root, torn = tree("places_lt", tmp_path / unreadable), "data_256/a/field0/5.jpg"
         config = Config(**SMALL | dict(dataset="places_lt", data_root=str(root), runs=str(tmp_path / "runs" / unreadable), epochs=4, unreadable=unreadable, workers=1))
@@ -86,7 +86,7 @@ def test_an_image_that_cannot_be_read_from_the_third_epoch_on(tmp_path, monkeypa
             assert run_.made_by["unreadable"] == [torn] and len(run_.history) == 4
             continue
         with pytest.raises(ValueError, match="field0/5.jpg.*unreadable='skip'"): fit(config)
-        assert prl.fit.load(run_folder(config)) and not (run_folder(config) / "history.parquet").exists()
+        assert prl.fit.loop.load(run_folder(config)) and not (run_folder(config) / "history.parquet").exists()
         with pytest.raises(ValueError, match="it saw other images"): fit(config)
 
 
@@ -94,5 +94,5 @@ def test_a_list_that_names_a_missing_file(tmp_path):
     root = tree("imagenet_lt", tmp_path / "data")
     (root / "val/n01443/ILSVRC2012_val_31.JPEG").unlink()
     assert prl.data.check("imagenet_lt", root).set_index("what").says["test files there"] == "the first that is missing: val/n01443/ILSVRC2012_val_31.JPEG"
-    done = run(sys.executable, "-c", f"import prl.data; prl.data.load('imagenet_lt', {str(root)!r}, image_size=32, crop='resized').test.images[:]")
+    done = run(sys.executable, "-c", f"import prl.data.dataset; prl.data.load('imagenet_lt', {str(root)!r}, image_size=32, crop='resized').test.images[:]")
     assert done.returncode and "ILSVRC2012_val_31.JPEG" in done.stderr

@@ -22,7 +22,7 @@ def test_export_is_in_sync(clone):
     assert changed(clone) == "", "run nbdev_export and commit prl/"
 
 
-@pytest.mark.parametrize("notebook", sorted(p.name for p in (ROOT / "nbs").glob("[!_]*.ipynb")))
+@pytest.mark.parametrize("notebook", sorted(p.relative_to(ROOT / "nbs").as_posix() for p in (ROOT / "nbs").rglob("[!_]*.ipynb") if ".ipynb_checkpoints" not in p.parts))
 def test_notebook(notebook):
     done = run(BIN / "nbdev_test", "--path", ROOT / "nbs" / notebook, "--n_workers", 0)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

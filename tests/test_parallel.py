@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from conftest import run
 
-from prl.checkpoint import read_checkpoint
-from prl.config import Config, run_folder
-from prl.fit import fit
+from prl.data.storage import read_checkpoint
+from prl.fit.config import Config, run_folder
+from prl.fit.loop import fit
 
 QUICK = dict(epochs=3, precision="float32", device="cpu", threads=1)
 CONFIGS = {
@@ -51,9 +51,9 @@ def both(home):
     "All configs trained by one pair of processes, and what was tried beside."
     done = python(*TWO, script(home, """
         import json, os, sys
-        from prl.config import Config
-        from prl.fit import fit, fit_together
-        from prl.parallel import rank
+        from prl.fit.config import Config
+        from prl.fit.loop import fit, fit_together
+        from prl.fit.processes import rank
         said = open(f"{sys.argv[1]}/said{os.environ['RANK']}", "w")
         for name, changes in json.loads(sys.argv[2]).items():
             run = fit(Config(**changes, runs=f"{sys.argv[1]}/two"))
@@ -89,9 +89,9 @@ def test_a_killed_process_ends_the_others_and_any_number_goes_on(both, tmp_path)
     config = Config(**QUICK, runs=str(tmp_path))
     killed = script(tmp_path, """
         import dataclasses, json, os, signal, sys
-        from prl.config import Config
-        from prl.fit import fit
-        from prl.method import METHODS
+        from prl.fit.config import Config
+        from prl.fit.loop import fit
+        from prl.method.registry import METHODS
         real, calls = METHODS["prl"], []
         def dying(*given):
             calls.append(1)
@@ -107,7 +107,7 @@ def test_a_killed_process_ends_the_others_and_any_number_goes_on(both, tmp_path)
     again = config.model_copy(update={"runs": str(tmp_path / "again")})
     shutil.copytree(run_folder(config), run_folder(again))
     fit(config)                                                                              # one process goes on,
-    done = python("-c", "import sys; from accelerate import debug_launcher; from prl.config import Config; from prl.fit import fit\n"
+    done = python("-c", "import sys; from accelerate import debug_launcher; from prl.fit.config import Config; from prl.fit.loop import fit\n"
                   "if __name__ == '__main__': debug_launcher(fit, (Config(**__import__('json').loads(sys.argv[1])),), 2)", again.model_dump_json())   # or two, of a notebook's launcher
     assert done.returncode == 0, done.stderr[-3000:]
     for c in (config, again): same(run_folder(c), run_folder(Config(**QUICK, runs=str(both[0] / "two"))))
@@ -121,7 +121,7 @@ def test_fit_starts_its_processes(home):
 
 
 def test_from_the_shell(tmp_path):
-    done = python(*TWO, "-m", "prl.run", "epochs=1", "device=cpu", "simplex_steps=2", f"runs={tmp_path}")
+    done = python(*TWO, "-m", "prl.study.shell", "epochs=1", "device=cpu", "simplex_steps=2", f"runs={tmp_path}")
     assert done.returncode == 0 and done.stdout.count("1 epoch, CPU") == 1, done.stderr[-3000:]
     record = json.loads((tmp_path / "digits-ir50-prl-epochs1-simplex_steps2-s0" / "record.json").read_text())
     assert record["processes"] == 2 and (tmp_path / record["run"] / "rows.parquet").exists()
@@ -130,6 +130,6 @@ def test_from_the_shell(tmp_path):
 def test_without_accelerate(tmp_path):
     (tmp_path / "accelerate.py").write_text("raise ImportError('not there')")
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
-    done = python("-c", f"from prl.fit import Config, fit; fit(Config(epochs=1, runs={str(tmp_path)!r})); fit(Config(epochs=2, processes=2, runs={str(tmp_path)!r}))", env=environment)
+    done = python("-c", f"from prl.fit.loop import Config, fit; fit(Config(epochs=1, runs={str(tmp_path)!r})); fit(Config(epochs=2, processes=2, runs={str(tmp_path)!r}))", env=environment)
     assert "ImportError: accelerate is not installed, which several processes need: python -m pip install -e '.[parallel]'" in done.stderr
     assert [p.name for p in tmp_path.glob("digits*")] == ["digits-ir50-prl-epochs1-s0"], "one process does without"

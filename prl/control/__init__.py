@@ -1,0 +1,3 @@
+"The model in its user's hands: which preference, how far it reaches, how sure."
+
+from .goals import Goal, control_range, solve

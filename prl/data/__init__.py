@@ -1,0 +1,3 @@
+"From files to images, labels and batches on the device."
+
+from .dataset import Data, check, load

@@ -1,0 +1,4 @@
+"From a config to trained weights: the loop, and what carries it to its end."
+
+from .config import Config
+from .loop import Run, fit

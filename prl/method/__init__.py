@@ -1,0 +1,3 @@
+"Every system of the tables, one page each."
+
+from .registry import METHODS

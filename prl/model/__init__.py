@@ -1,0 +1,1 @@
+"(images, preference) -> logits, and a model as a file."

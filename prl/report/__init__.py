@@ -1,0 +1,1 @@
+"Rows -> tables, figures, a model's card."

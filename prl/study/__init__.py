@@ -1,0 +1,3 @@
+"Many runs: here, on a cluster, from a shell; and what they cost."
+
+from .many import study
