@@ -9,15 +9,18 @@ __all__ = ['nearest', 'unknown']
 import difflib
 
 # %% ../nbs/00_errors.ipynb #e2e46eb2
-def nearest(word, known)->str:
+def nearest(word, known) -> str:
     "`; did you mean 'x'?` for a misspelt word, or nothing."
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 # %% ../nbs/00_errors.ipynb #0e2530bc
-def unknown(what:str, # the thing, as its user calls it
-            value, # that was given
-            known, # the values that it may have
-           )->ValueError: # to raise
+def unknown(
+    what: str,  # the thing, as its user calls it
+    value,  # that was given
+    known,  # the values that it may have
+) -> ValueError:  # to raise
     "The error for a value that is not among the known ones."
-    return ValueError(f"{what} is {value!r}: expected one of {', '.join(map(str, known))}{nearest(value, known)}")
+    return ValueError(
+        f"{what} is {value!r}: expected one of {', '.join(map(str, known))}{nearest(value, known)}"
+    )

@@ -16,171 +16,293 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from .model.features import predict
-from .longtail import RATIOS, environments, named_ratios, prior, sampled, shot_groups, total_variation
+from prl.longtail import (
+    RATIOS,
+    environments,
+    named_ratios,
+    prior,
+    sampled,
+    shot_groups,
+    total_variation,
+)
 from .loss import environment_log_prior
 from .method.registry import METHODS
-from .preference import EXPERTS, NAMES, along, belonging, edge, grid, named
 from .method.unlabelled import random_views
+from .model.features import predict
+from .preference import EXPERTS, NAMES, along, belonging, edge, grid, named
 
 # %% ../nbs/09_evaluate.ipynb #a483b8da
-def test_priors(train_counts, test_counts, ratios=RATIOS)->dict: # name -> (C,), sums to 1
+def test_priors(train_counts, test_counts, ratios=RATIOS) -> dict:  # name -> (C,), sums to 1
     "Class prior of each test environment; a test set too small for a ratio gets the profile that gives the rarest class one image."
     ratios = named_ratios(ratios)
     counts = environments(train_counts, max(min(test_counts), int(np.ceil(max(ratios)))), ratios)
     return {name: prior(n) for name, n in counts.items()}
 
 # %% ../nbs/09_evaluate.ipynb #07a7d544
-def image_weights(labels:torch.Tensor, # (N,) of the test set
-                  train_counts, # (C,) ranks the classes
-                  estimator:str, # "sampled" or "weighted"
-                  ratios=RATIOS,
-                 )->dict: # environment -> (N,) weights that sum to 1
+def image_weights(
+    labels: torch.Tensor,  # (N,) of the test set
+    train_counts,  # (C,) ranks the classes
+    estimator: str,  # "sampled" or "weighted"
+    ratios=RATIOS,
+) -> dict:  # environment -> (N,) weights that sum to 1
     "How much each test image counts in each test environment."
     counts = np.bincount(labels, minlength=len(train_counts))
-    if (counts == 0).any(): raise ValueError(f"class {int(np.argmin(counts))} has no test image: every class needs one to be measured")
+    if (counts == 0).any():
+        raise ValueError(
+            f"class {int(np.argmin(counts))} has no test image: every class needs one to be measured"
+        )
     if estimator == "weighted":
-        return {name: torch.tensor((p / counts)[labels], dtype=torch.float32) for name, p in test_priors(train_counts, counts, ratios).items()}
-    if estimator != "sampled": raise ValueError(f"estimator is {estimator!r}: expected 'sampled' or 'weighted'")
+        return {
+            name: torch.tensor((p / counts)[labels], dtype=torch.float32)
+            for name, p in test_priors(train_counts, counts, ratios).items()
+        }
+    if estimator != "sampled":
+        raise ValueError(f"estimator is {estimator!r}: expected 'sampled' or 'weighted'")
     weights = {}
     for name, n in environments(train_counts, int(counts.min()), ratios).items():
         drawn = sampled(labels.numpy(), n)
-        weights[name] = torch.zeros(len(labels)).index_fill_(0, torch.from_numpy(drawn), 1 / len(drawn))
+        weights[name] = torch.zeros(len(labels)).index_fill_(
+            0, torch.from_numpy(drawn), 1 / len(drawn)
+        )
     return weights
 
 # %% ../nbs/09_evaluate.ipynb #726efb05
-def group_weights(labels, weights, groups)->dict: # group -> (N,) weights that sum to 1; groups without images are left out
+def group_weights(
+    labels, weights, groups
+) -> dict:  # group -> (N,) weights that sum to 1; groups without images are left out
     "Weights of the images of each group under an environment: each class of a group with any weight counts alike."
     per_class = torch.zeros(len(next(iter(groups.values())))).index_add_(0, labels, weights)
     result = {}
     for name, mask in groups.items():
         chosen = torch.from_numpy(np.asarray(mask)) & (per_class > 0)
-        if chosen.any(): result[name] = torch.where(chosen[labels], weights / per_class[labels].clamp(min=1e-30), 0.) / chosen.sum()
+        if chosen.any():
+            result[name] = (
+                torch.where(chosen[labels], weights / per_class[labels].clamp(min=1e-30), 0.0)
+                / chosen.sum()
+            )
     return result
 
 # %% ../nbs/09_evaluate.ipynb #19a5abb0
-def calibration_error(confidence:torch.Tensor, # (N,), in [0, 1]
-                      correct:torch.Tensor, # (N,), bool
-                      weights:torch.Tensor, # (N,), sum to 1
-                      bins:int=15,
-                     )->float: # in [0, 1]
+def calibration_error(
+    confidence: torch.Tensor,  # (N,), in [0, 1]
+    correct: torch.Tensor,  # (N,), bool
+    weights: torch.Tensor,  # (N,), sum to 1
+    bins: int = 15,
+) -> float:  # in [0, 1]
     "`Σ_bins weight · |accuracy − confidence|` with weighted images (Guo et al. 2017, On Calibration, eq. 3)."
     index = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
-    gap = torch.zeros(bins, dtype=torch.float64).index_add_(0, index, (weights * (correct.float() - confidence)).double())
+    gap = torch.zeros(bins, dtype=torch.float64).index_add_(
+        0, index, (weights * (correct.float() - confidence)).double()
+    )
     return gap.abs().sum().item()
 
 # %% ../nbs/09_evaluate.ipynb #f79966bb
-def _row(label, alpha, environment, estimator, prior, group, metric, value): # value in percent, or as it is
-    return {"preference": label, **{f"alpha_{e}": a for e, a in zip(EXPERTS, alpha.tolist())}, "environment": environment,
-            "estimator": estimator, "prior": prior, "group": group, "metric": metric, "value": float(value)}
+def _row(
+    label, alpha, environment, estimator, prior, group, metric, value
+):  # value in percent, or as it is
+    return {
+        "preference": label,
+        **{f"alpha_{e}": a for e, a in zip(EXPERTS, alpha.tolist())},
+        "environment": environment,
+        "estimator": estimator,
+        "prior": prior,
+        "group": group,
+        "metric": metric,
+        "value": float(value),
+    }
 
 # %% ../nbs/09_evaluate.ipynb #8a1d241f
-def adapt(model, config, test, features, # of the test images, from `test_features`
-          ratios=RATIOS)->dict: # test environment -> Adapted; empty for a method without a test-time step
+def adapt(
+    model,
+    config,
+    test,
+    features,  # of the test images, from `test_features`
+    ratios=RATIOS,
+) -> dict:  # test environment -> Adapted; empty for a method without a test-time step
     "The method's test-time step on each test environment."
     method = METHODS[config.method]
-    if method.adapt is None: return {}
+    if method.adapt is None:
+        return {}
     views = random_views(model, test.images, method.views, config) if method.views else None
     found = {}
-    for name, weight in image_weights(test.labels.cpu(), model.train_counts, "sampled", ratios).items():
+    for name, weight in image_weights(
+        test.labels.cpu(), model.train_counts, "sampled", ratios
+    ).items():
         index = weight.nonzero()[:, 0]
-        found[name] = method.adapt(model, features[index].to(model.log_prior.device), None if views is None else views[:, index], torch.Generator().manual_seed(config.seed))
+        found[name] = method.adapt(
+            model,
+            features[index].to(model.log_prior.device),
+            None if views is None else views[:, index],
+            torch.Generator().manual_seed(config.seed),
+        )
     return found
 
 # %% ../nbs/09_evaluate.ipynb #39f564a7
 class Answers(NamedTuple):
     "Logits of all test images under one preference and one knowledge of the prior."
+
     preference: str
     alpha: torch.Tensor  # (T,), NaN where there is no preference
     environments: list  # the test environments that it is the answer for
     prior: str  # what was known: none, estimated, true
     logits: torch.Tensor  # (N, C), on the CPU
 
-def log_target(model, alpha)->torch.Tensor: # (C,), up to a constant
+
+def log_target(model, alpha) -> torch.Tensor:  # (C,), up to a constant
     "Log of the class prior that the model's logits are right for."
-    if alpha is not None: alpha = alpha.to(model.log_prior.device)
-    if hasattr(model.head, "log_target"): return model.head.log_target(alpha).cpu()
-    return environment_log_prior(belonging(alpha, model.regimes) if model.by_regime else alpha, model.log_prior, model.tau).cpu()
+    if alpha is not None:
+        alpha = alpha.to(model.log_prior.device)
+    if hasattr(model.head, "log_target"):
+        return model.head.log_target(alpha).cpu()
+    return environment_log_prior(
+        belonging(alpha, model.regimes) if model.by_regime else alpha, model.log_prior, model.tau
+    ).cpu()
 
-EDGE = (0., .25, .5, .75, 1.)  # tail weights of the specialists
 
-def asked_for(model, tail_weight:float)->torch.Tensor: # (T,)
+EDGE = (0.0, 0.25, 0.5, 0.75, 1.0)  # tail weights of the specialists
+
+
+def asked_for(model, tail_weight: float) -> torch.Tensor:  # (T,)
     "The preference on the edge whose classifier is right for the prior that a specialist with this tail weight is trained for (τ = 1): how a dial is set without looking at test data."
-    wanted = environment_log_prior(along(tail_weight), model.log_prior.cpu(), 1.).softmax(-1)
+    wanted = environment_log_prior(along(tail_weight), model.log_prior.cpu(), 1.0).softmax(-1)
     points = edge(200, model.regimes)
-    distance = torch.stack([(log_target(model, p).softmax(-1) - wanted).abs().sum() for p in points])
-    near = (distance <= distance.min() + 1e-4).nonzero()[:, 0]  # a dial that does not move has only ties
+    distance = torch.stack(
+        [(log_target(model, p).softmax(-1) - wanted).abs().sum() for p in points]
+    )
+    near = (distance <= distance.min() + 1e-4).nonzero()[
+        :, 0
+    ]  # a dial that does not move has only ties
     return points[near[(near - 200 * tail_weight).abs().argmin()]]
 
+
 @torch.no_grad()
-def answers(model, features, priors:dict, # environment -> (C,), from `test_priors`
-            adapted:dict={}, # from `prl.control.adapt.adapt_each`
-           ): # yields Answers
+def answers(
+    model,
+    features,
+    priors: dict,  # environment -> (C,), from `test_priors`
+    adapted: dict = {},  # from `prl.control.adapt.adapt_each`
+):  # yields Answers
     "Without prior, with the true one, and with what a test-time step found."
     device, nowhere = model.log_prior.device, torch.full((len(EXPERTS),), torch.nan)
-    asked = {n: named(n, model.regimes) for n in NAMES[model.regimes]} if model.controllable else {"none": None}
-    if model.controllable: asked |= {f"edge {t:g}": asked_for(model, t) for t in EDGE}  # beside the specialists
+    asked = (
+        {n: named(n, model.regimes) for n in NAMES[model.regimes]}
+        if model.controllable
+        else {"none": None}
+    )
+    if model.controllable:
+        asked |= {f"edge {t:g}": asked_for(model, t) for t in EDGE}  # beside the specialists
     for label, alpha in asked.items():
         logits = model.logits(features.to(device), alpha).cpu()
         own, shown = log_target(model, alpha), nowhere if alpha is None else alpha
         yield Answers(label, shown, list(priors), "none", logits)
-        if label.startswith("edge") or not own.isfinite().all(): continue  # a class without training images has no prior to replace
-        for name, p in priors.items(): yield Answers(label, shown, [name], "true", logits + torch.from_numpy(p).float().log() - own)
+        if label.startswith("edge") or not own.isfinite().all():
+            continue  # a class without training images has no prior to replace
+        for name, p in priors.items():
+            yield Answers(
+                label, shown, [name], "true", logits + torch.from_numpy(p).float().log() - own
+            )
     for name, found in adapted.items():
-        yield Answers(found.label, nowhere if found.label == "none" else asked[found.label], [name], "estimated", found.logits(model, features))
+        yield Answers(
+            found.label,
+            nowhere if found.label == "none" else asked[found.label],
+            [name],
+            "estimated",
+            found.logits(model, features),
+        )
 
-def correct_table(model, test, features, adapted:dict={}, ratios=RATIOS)->pd.DataFrame: # bool, a row for each test image
+
+def correct_table(
+    model, test, features, adapted: dict = {}, ratios=RATIOS
+) -> pd.DataFrame:  # bool, a row for each test image
     "Which test images each answer gets right: what paired comparisons of methods rest on. Columns `<preference>/<prior>/<environment>`, the last empty where one answer serves all."
     labels = test.labels.cpu()
     priors = test_priors(model.train_counts, np.bincount(labels), ratios)
-    return pd.DataFrame({f"{a.preference}/{a.prior}/{a.environments[0] if len(a.environments) == 1 else ''}": (a.logits.argmax(1) == labels).numpy()
-                         for a in answers(model, features, priors, adapted)})
+    return pd.DataFrame(
+        {
+            f"{a.preference}/{a.prior}/{a.environments[0] if len(a.environments) == 1 else ''}": (
+                a.logits.argmax(1) == labels
+            ).numpy()
+            for a in answers(model, features, priors, adapted)
+        }
+    )
 
 # %% ../nbs/09_evaluate.ipynb #278f3402
 class Tried(NamedTuple):
     "What each setting of a dial gets right, without prior."
+
     name: list  # P times "grid" (over the simplex) or "edge" (from head to tail)
     alphas: torch.Tensor  # (P, T)
     correct: torch.Tensor  # (P, N), bool
 
+
 @torch.no_grad()
-def try_all(model, features, labels, # (N,)
-            steps:int=20, # intervals along an edge of the simplex; 20 gives 231 preferences
-           )->Tried:
+def try_all(
+    model,
+    features,
+    labels,  # (N,)
+    steps: int = 20,  # intervals along an edge of the simplex; 20 gives 231 preferences
+) -> Tried:
     "Every preference of the simplex grid and of the head-tail edge, on the whole test set."
     points = {"grid": grid(steps), "edge": edge(steps, model.regimes)}
     alphas, device = torch.cat(list(points.values())), model.log_prior.device
     at_once = max(1, 2**26 // (features[0].numel() * len(model.class_names)))  # heads of 256 MiB
     features, labels = features.to(device), labels.to(device)
-    correct = torch.cat([(predict(features, model.head(a.to(device))) == labels[:, None]).T.cpu() for a in alphas.split(at_once)])
+    correct = torch.cat(
+        [
+            (predict(features, model.head(a.to(device))) == labels[:, None]).T.cpu()
+            for a in alphas.split(at_once)
+        ]
+    )
     return Tried([label for label, p in points.items() for _ in p], alphas, correct)
 
-def grid_rows(model, tried:Tried, labels, groups, ratios=RATIOS)->list:
+
+def grid_rows(model, tried: Tried, labels, groups, ratios=RATIOS) -> list:
     "Accuracy of every setting on every test environment, and by group on the uniform one."
     columns = {}
     for estimator in ("sampled", "weighted"):
         weights = image_weights(labels, model.train_counts, estimator, ratios)
         columns |= {(e, estimator, "all"): w for e, w in weights.items()}
-        columns |= {("uniform", estimator, g): w for g, w in group_weights(labels, weights["uniform"], groups).items()}
-    accuracy = torch.stack(list(columns.values())) @ tried.correct.T.float()                         # (columns, P)
-    return [_row(tried.name[p], alpha, e, estimator, "none", g, "accuracy", 100 * accuracy[k, p])
-            for k, (e, estimator, g) in enumerate(columns) for p, alpha in enumerate(tried.alphas)]
+        columns |= {
+            ("uniform", estimator, g): w
+            for g, w in group_weights(labels, weights["uniform"], groups).items()
+        }
+    accuracy = torch.stack(list(columns.values())) @ tried.correct.T.float()  # (columns, P)
+    return [
+        _row(tried.name[p], alpha, e, estimator, "none", g, "accuracy", 100 * accuracy[k, p])
+        for k, (e, estimator, g) in enumerate(columns)
+        for p, alpha in enumerate(tried.alphas)
+    ]
 
 # %% ../nbs/09_evaluate.ipynb #278f3403
-def answer_rows(model, features, labels, groups, adapted:dict={}, ratios=RATIOS)->list:
+def answer_rows(model, features, labels, groups, adapted: dict = {}, ratios=RATIOS) -> list:
     "Accuracy by group and calibration of the named preferences, without prior, with an estimated and with the true one."
     rows = []
-    weights = {(e, estimator): w for estimator in ("sampled", "weighted") for e, w in image_weights(labels, model.train_counts, estimator, ratios).items()}
+    weights = {
+        (e, estimator): w
+        for estimator in ("sampled", "weighted")
+        for e, w in image_weights(labels, model.train_counts, estimator, ratios).items()
+    }
     by_group = {key: {"all": w} | group_weights(labels, w, groups) for key, w in weights.items()}
     priors = test_priors(model.train_counts, np.bincount(labels), ratios)
     for a in answers(model, features, priors, adapted):
         confidence, chosen = F.softmax(a.logits, 1).max(1)
         correct = chosen == labels
         for environment, estimator in itertools.product(a.environments, ("sampled", "weighted")):
-            about, key = (a.preference, a.alpha, environment, estimator, a.prior), (environment, estimator)
-            rows += [_row(*about, g, "accuracy", 100 * (w * correct).sum()) for g, w in by_group[key].items()]
-            rows.append(_row(*about, "all", "ece", 100 * calibration_error(confidence, correct, weights[key])))
+            about, key = (
+                (a.preference, a.alpha, environment, estimator, a.prior),
+                (environment, estimator),
+            )
+            rows += [
+                _row(*about, g, "accuracy", 100 * (w * correct).sum())
+                for g, w in by_group[key].items()
+            ]
+            rows.append(
+                _row(
+                    *about, "all", "ece", 100 * calibration_error(confidence, correct, weights[key])
+                )
+            )
     return rows + list(found_rows(model, features, weights, priors, adapted))
+
 
 @torch.no_grad()
 def found_rows(model, features, weights, priors, adapted):
@@ -189,28 +311,51 @@ def found_rows(model, features, weights, priors, adapted):
     for name, found in adapted.items():
         alpha = nowhere if found.label == "none" else named(found.label, model.regimes)
         about = found.label, alpha, name, "sampled", "estimated", "all"
-        if found.prior is None: yield from (_row(*about, f"share_{e}", 100 * v) for e, v in zip(EXPERTS, found.share))
-        else: yield _row(*about, "prior_distance", 100 * total_variation(found.prior.cpu().numpy(), priors[name]))
+        if found.prior is None:
+            yield from (_row(*about, f"share_{e}", 100 * v) for e, v in zip(EXPERTS, found.share))
+        else:
+            yield _row(
+                *about,
+                "prior_distance",
+                100 * total_variation(found.prior.cpu().numpy(), priors[name]),
+            )
     if hasattr(model, "experts"):
         asked = model.experts(features.to(model.log_prior.device)).cpu().float()
-        for (name, estimator), w in weights.items(): yield _row("none", nowhere, name, estimator, "none", "all", "experts", (w * asked).sum())
+        for (name, estimator), w in weights.items():
+            yield _row(
+                "none", nowhere, name, estimator, "none", "all", "experts", (w * asked).sum()
+            )
 
 # %% ../nbs/09_evaluate.ipynb #fa420d1d
-def evaluate(model, # a `Model`
-             test, # `Images` of the test set
-             features:torch.Tensor, # of those images, from `test_features`
-             many_above:int=100, few_below:int=20, # borders of the shot groups
-             simplex_steps:int=20, # intervals along an edge of the grid
-             ratios=RATIOS, # of the shifted test sets
-             adapted:dict={}, # from `prl.control.adapt.adapt_each`
-             tried:Tried=None, # from `try_all`; None computes it
-            )->pd.DataFrame: # values in percent
+def evaluate(
+    model,  # a `Model`
+    test,  # `Images` of the test set
+    features: torch.Tensor,  # of those images, from `test_features`
+    many_above: int = 100,
+    few_below: int = 20,  # borders of the shot groups
+    simplex_steps: int = 20,  # intervals along an edge of the grid
+    ratios=RATIOS,  # of the shifted test sets
+    adapted: dict = {},  # from `prl.control.adapt.adapt_each`
+    tried: Tried = None,  # from `try_all`; None computes it
+) -> pd.DataFrame:  # values in percent
     "All rows of a model: named preferences in full, the grid and the head-tail edge by accuracy; of a fixed classifier its one answer."
-    if len(features) != len(test.labels): raise ValueError(f"{len(features)} features for {len(test.labels)} test images: they belong to another test set")
-    if not features.isfinite().all(): raise ValueError("features are not finite: the model's weights have diverged")
+    if len(features) != len(test.labels):
+        raise ValueError(
+            f"{len(features)} features for {len(test.labels)} test images: they belong to another test set"
+        )
+    if not features.isfinite().all():
+        raise ValueError("features are not finite: the model's weights have diverged")
     groups = shot_groups(model.train_counts, many_above, few_below)
     labels = test.labels.cpu()
     rows = answer_rows(model, features, labels, groups, adapted, ratios)
-    if model.controllable: rows += grid_rows(model, tried or try_all(model, features, labels, simplex_steps), labels, groups, ratios)
+    if model.controllable:
+        rows += grid_rows(
+            model, tried or try_all(model, features, labels, simplex_steps), labels, groups, ratios
+        )
     table = pd.DataFrame(rows)
-    return table.astype({c: "category" for c in ("preference", "environment", "estimator", "prior", "group", "metric")})
+    return table.astype(
+        {
+            c: "category"
+            for c in ("preference", "environment", "estimator", "prior", "group", "metric")
+        }
+    )

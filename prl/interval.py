@@ -10,27 +10,47 @@ import numpy as np
 from scipy import stats
 
 # %% ../nbs/04_interval.ipynb #79d9a5f3
-def interval(statistic, # (numbers of the seeds drawn, numbers of the images drawn) -> a number
-             seeds:int, images:int, # how many there are
-             resamples:int=999, seed:int=0,
-            )->tuple: # value, low, high
+def interval(
+    statistic,  # (numbers of the seeds drawn, numbers of the images drawn) -> a number
+    seeds: int,
+    images: int,  # how many there are
+    resamples: int = 999,
+    seed: int = 0,
+) -> tuple:  # value, low, high
     "A statistic and its 95 % percentile interval over seeds and test images together (scipy.stats.bootstrap); NaN for its ends where there is only one image, which says nothing about others."
     every = np.arange(seeds), np.arange(images)
-    if images < 2: return float(statistic(*every)), np.nan, np.nan
+    if images < 2:
+        return float(statistic(*every)), np.nan, np.nan
     how = dict(vectorized=False, n_resamples=resamples, method="percentile", rng=seed)
-    if seeds == 1: found = stats.bootstrap(every[1:], lambda images: statistic(every[0], images), **how)
-    else: found = stats.bootstrap(every, statistic, paired=False, **how)
-    return float(statistic(*every)), float(found.confidence_interval.low), float(found.confidence_interval.high)
+    if seeds == 1:
+        found = stats.bootstrap(every[1:], lambda images: statistic(every[0], images), **how)
+    else:
+        found = stats.bootstrap(every, statistic, paired=False, **how)
+    return (
+        float(statistic(*every)),
+        float(found.confidence_interval.low),
+        float(found.confidence_interval.high),
+    )
 
-def bootstrap(correct:np.ndarray, # (seeds, N): right or wrong, or a difference of two such
-              weights:np.ndarray, # (N,)
-              resamples:int=999, seed:int=0,
-             )->tuple: # mean, low, high, in percent
+
+def bootstrap(
+    correct: np.ndarray,  # (seeds, N): right or wrong, or a difference of two such
+    weights: np.ndarray,  # (N,)
+    resamples: int = 999,
+    seed: int = 0,
+) -> tuple:  # mean, low, high, in percent
     "Weighted mean of right answers and its interval."
     values = correct * weights
-    used = np.flatnonzero(weights)                                     # images that do not count need no drawing
+    used = np.flatnonzero(weights)  # images that do not count need no drawing
     values, w = np.ascontiguousarray(values[:, used]), weights[used]
+
     def mean(seeds, images):
         images = np.bincount(images, minlength=len(used))
-        return 100 * np.bincount(seeds, minlength=len(values)) @ (values @ images) / (len(seeds) * (w @ images))
+        return (
+            100
+            * np.bincount(seeds, minlength=len(values))
+            @ (values @ images)
+            / (len(seeds) * (w @ images))
+        )
+
     return interval(mean, len(values), len(used), resamples, seed)

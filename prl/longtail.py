@@ -16,50 +16,59 @@ def _profile(max_count, num_classes, ratio):
     if num_classes < 2:
         raise ValueError(f"num_classes is {num_classes}: a long tail needs at least 2 classes")
     if isinstance(ratio, (str, bool)) or not (math.isfinite(ratio) and ratio >= 1):
-        raise ValueError(f"the imbalance ratio is {ratio!r}: expected a number of at least 1 "
-                         "(largest class over smallest; 1 is balanced)")
+        raise ValueError(
+            f"the imbalance ratio is {ratio!r}: expected a number of at least 1 "
+            "(largest class over smallest; 1 is balanced)"
+        )
     return [int(max_count * ratio ** (-c / (num_classes - 1))) for c in range(num_classes)]
 
 # %% ../nbs/01_longtail.ipynb #d657607a
-def class_counts(max_count:int, # images of the most frequent class
-                 num_classes:int, # C, at least 2
-                 imbalance_ratio:float, # most frequent class over rarest, at least 1
-                )->list: # C counts, head first
+def class_counts(
+    max_count: int,  # images of the most frequent class
+    num_classes: int,  # C, at least 2
+    imbalance_ratio: float,  # most frequent class over rarest, at least 1
+) -> list:  # C counts, head first
     "Exponential training profile (Cui et al. 2019, Class-Balanced Loss, section 5.1); a class without images is an error."
     counts = _profile(max_count, num_classes, imbalance_ratio)
     if counts[-1] < 1:
-        raise ValueError(f"imbalance ratio {imbalance_ratio} leaves class rank {counts.index(0)} of {num_classes} without images "
-                         f"when the largest class has {max_count}: use a smaller one, or more images")
+        raise ValueError(
+            f"imbalance ratio {imbalance_ratio} leaves class rank {counts.index(0)} of {num_classes} without images "
+            f"when the largest class has {max_count}: use a smaller one, or more images"
+        )
     return counts
 
 # %% ../nbs/01_longtail.ipynb #3ddbcb3c
-def shifted_counts(max_count:int, # images of the test set's most frequent class
-                   num_classes:int, # C
-                   ratio:float, # most frequent class over rarest, at least 1
-                   direction:str, # "forward", "uniform" or "backward"
-                  )->list: # C counts by training rank, head first; a count may be 0
+def shifted_counts(
+    max_count: int,  # images of the test set's most frequent class
+    num_classes: int,  # C
+    ratio: float,  # most frequent class over rarest, at least 1
+    direction: str,  # "forward", "uniform" or "backward"
+) -> list:  # C counts by training rank, head first; a count may be 0
     "Test profile by class rank (Hong et al. 2021, LADE; Zhang et al. 2022, SADE)."
-    if direction == "uniform": return [max_count] * num_classes
+    if direction == "uniform":
+        return [max_count] * num_classes
     if direction not in ("forward", "backward"):
         raise ValueError(f"direction is {direction!r}: expected 'forward', 'uniform' or 'backward'")
     counts = _profile(max_count, num_classes, ratio)
     return counts if direction == "forward" else counts[::-1]
 
 # %% ../nbs/01_longtail.ipynb #56af54e9
-def by_frequency(counts)->np.ndarray: # C class numbers
+def by_frequency(counts) -> np.ndarray:  # C class numbers
     "Classes head first: by falling count, ties by class number."
     return np.argsort(-np.asarray(counts), kind="stable")
 
 # %% ../nbs/01_longtail.ipynb #06d28a87
-def prior(counts)->np.ndarray: # (C,), sums to 1
+def prior(counts) -> np.ndarray:  # (C,), sums to 1
     "Class prior `π = n / Σn`; every class needs an image, because its logarithm is used."
     counts = np.asarray(counts, dtype=float)
     if (counts <= 0).any():
-        raise ValueError(f"class {int(np.argmin(counts))} has {int(counts.min())} images: every class needs at least one")
+        raise ValueError(
+            f"class {int(np.argmin(counts))} has {int(counts.min())} images: every class needs at least one"
+        )
     return counts / counts.sum()
 
 # %% ../nbs/01_longtail.ipynb #1a81ac68
-def reverse(values)->np.ndarray: # (C,)
+def reverse(values) -> np.ndarray:  # (C,)
     "`values` with their order by frequency reversed: the largest class gets the smallest value (π̄ in the inverse softmax loss of SADE, Zhang et al. 2022)."
     values = np.asarray(values)
     order, reversed_ = by_frequency(values), np.empty_like(values)
@@ -67,44 +76,48 @@ def reverse(values)->np.ndarray: # (C,)
     return reversed_
 
 # %% ../nbs/01_longtail.ipynb #855a521a
-def vertex_priors(train_counts, # (C,) images per class
-                  tau:float=1., # sharpness of the reversed prior; SADE trains with 2 on CIFAR100-LT
-                 )->np.ndarray: # (3, C), each row sums to 1
+def vertex_priors(
+    train_counts,  # (C,) images per class
+    tau: float = 1.0,  # sharpness of the reversed prior; SADE trains with 2 on CIFAR100-LT
+) -> np.ndarray:  # (3, C), each row sums to 1
     "Priors that the forward, uniform and backward expert are right for."
     pi = prior(train_counts)
     backward = reverse(pi) ** tau
     return np.stack([pi, np.full_like(pi, 1 / len(pi)), backward / backward.sum()])
 
 # %% ../nbs/01_longtail.ipynb #dd3f9ebe
-def total_variation(p, q)->np.ndarray:
+def total_variation(p, q) -> np.ndarray:
     "`δ = ½ Σ_k |p_k − q_k|` over the last axis: 0 for the same prior, 1 for disjoint ones."
     return np.abs(np.asarray(p) - np.asarray(q)).sum(-1) / 2
 
 # %% ../nbs/01_longtail.ipynb #949ca9eb
-def prior_gap(priors, # (N, C) environments that the experts were trained for
-              test_prior, # (C,)
-             )->float: # in 0..2
+def prior_gap(
+    priors,  # (N, C) environments that the experts were trained for
+    test_prior,  # (C,)
+) -> float:  # in 0..2
     "`(1/N) Σ_m δ(E_m, E_test) + (N−1)/N · max_ij δ(E_i, E_j)` (the generalisation bound of Zhao et al. 2024)."
     priors, n = np.asarray(priors), len(priors)
     spread = total_variation(priors[:, None], priors[None]).max()
     return float(total_variation(priors, test_prior).mean() + (n - 1) / n * spread)
 
 # %% ../nbs/01_longtail.ipynb #46d85a39
-def shot_groups(train_counts, # (C,) images per class
-                many_above:int=100, # a class with more is many-shot
-                few_below:int=20, # a class with fewer is few-shot
-               )->dict: # "many", "medium", "few" -> boolean mask (C,)
+def shot_groups(
+    train_counts,  # (C,) images per class
+    many_above: int = 100,  # a class with more is many-shot
+    few_below: int = 20,  # a class with fewer is few-shot
+) -> dict:  # "many", "medium", "few" -> boolean mask (C,)
     "The field's three groups (Liu et al. 2019, OLTR); a small data set sets its own borders."
     counts = np.asarray(train_counts)
     many, few = counts > many_above, counts < few_below
     return {"many": many, "medium": ~(many | few), "few": few}
 
 # %% ../nbs/01_longtail.ipynb #c4f60fda
-def subset(labels, # (N,) class number of each image
-           imbalance_ratio:float, # of the subset
-           seed:int=0, # which images
-           class_names=None, # to name a class in an error
-          )->np.ndarray: # sorted indices into `labels`
+def subset(
+    labels,  # (N,) class number of each image
+    imbalance_ratio: float,  # of the subset
+    seed: int = 0,  # which images
+    class_names=None,  # to name a class in an error
+) -> np.ndarray:  # sorted indices into `labels`
     "Long-tailed subset: classes ranked by how many images there are, the largest class whole; nested over ratios."
     labels = np.asarray(labels)
     available = np.bincount(labels)
@@ -114,35 +127,51 @@ def subset(labels, # (N,) class number of each image
     if (needed > available).any():
         worst = int(np.argmax(needed - available))
         name = f" ({class_names[worst]})" if class_names is not None else ""
-        raise ValueError(f"imbalance ratio {imbalance_ratio} needs {needed[worst]} images of class {worst}{name}, there are {available[worst]}: "
-                         "use a larger ratio, or add images")
-    chosen = [np.random.default_rng([seed, c]).permutation(np.flatnonzero(labels == c))[:n] for c, n in enumerate(needed)]
+        raise ValueError(
+            f"imbalance ratio {imbalance_ratio} needs {needed[worst]} images of class {worst}{name}, there are {available[worst]}: "
+            "use a larger ratio, or add images"
+        )
+    chosen = [
+        np.random.default_rng([seed, c]).permutation(np.flatnonzero(labels == c))[:n]
+        for c, n in enumerate(needed)
+    ]
     return np.sort(np.concatenate(chosen))
 
 # %% ../nbs/01_longtail.ipynb #8306c621
 RATIOS = (50, 25, 10, 5, 2)  # of the shifted test sets of LADE and SADE
 
-def environments(train_counts, # (C,) ranks the classes
-                 max_count:int, # images of an environment's most frequent class
-                 ratios=RATIOS, # falling; one may be a tuple (name, ratio of the forward set, of the backward set)
-                )->dict: # name, "forward-50" .. "uniform" .. "backward-50" -> counts (C,) in class order
+
+def environments(
+    train_counts,  # (C,) ranks the classes
+    max_count: int,  # images of an environment's most frequent class
+    ratios=RATIOS,  # falling; one may be a tuple (name, ratio of the forward set, of the backward set)
+) -> dict:  # name, "forward-50" .. "uniform" .. "backward-50" -> counts (C,) in class order
     "The test distributions as counts, from the most head-heavy to the most tail-heavy."
-    order, every = by_frequency(train_counts), [r if isinstance(r, tuple) else (r, r, r) for r in ratios]
-    names = [(f"forward-{n}", "forward", r) for n, r, _ in every] + [("uniform", "uniform", 1)] + [(f"backward-{n}", "backward", r) for n, _, r in reversed(every)]
+    order, every = (
+        by_frequency(train_counts),
+        [r if isinstance(r, tuple) else (r, r, r) for r in ratios],
+    )
+    names = (
+        [(f"forward-{n}", "forward", r) for n, r, _ in every]
+        + [("uniform", "uniform", 1)]
+        + [(f"backward-{n}", "backward", r) for n, _, r in reversed(every)]
+    )
     result = {}
     for name, direction, ratio in names:
         result[name] = np.empty(len(order), dtype=int)
         result[name][order] = shifted_counts(max_count, len(order), ratio, direction)
     return result
 
-def named_ratios(ratios): # by their names alone
+
+def named_ratios(ratios):  # by their names alone
     return tuple(r[0] if isinstance(r, tuple) else r for r in ratios)
 
 # %% ../nbs/01_longtail.ipynb #2c0d2c39
-def sampled(labels, # (N,) of the test set
-            counts, # (C,) images wanted of each class
-            seed:int=0,
-           )->np.ndarray: # indices into `labels`
+def sampled(
+    labels,  # (N,) of the test set
+    counts,  # (C,) images wanted of each class
+    seed: int = 0,
+) -> np.ndarray:  # indices into `labels`
     "A fixed shifted test set, drawn as SADE's and LDAM's loaders draw it (one `RandomState`, classes in order)."
     labels, generator, chosen = np.asarray(labels), np.random.RandomState(seed), []
     for c, n in enumerate(counts):

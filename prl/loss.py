@@ -12,46 +12,55 @@ import torch
 import torch.nn.functional as F
 
 # %% ../nbs/03_loss.ipynb #8d899e98
-def reverse_log_prior(log_prior:torch.Tensor)->torch.Tensor: # (C,) -> (C,)
+def reverse_log_prior(log_prior: torch.Tensor) -> torch.Tensor:  # (C,) -> (C,)
     "log π̄: the most frequent class gets the rarest class's value (inverse softmax loss of Zhang et al. 2022, SADE)."
     order = torch.argsort(log_prior, descending=True, stable=True)
     return torch.empty_like(log_prior).scatter_(0, order, log_prior[order.flip(0)])
 
 # %% ../nbs/03_loss.ipynb #59fbfb1d
-def environment_log_prior(alpha, # (..., 3), on the simplex
-                          log_prior:torch.Tensor, # (C,), log π
-                          tau:float, # sharpness of the reversed prior
-                         )->torch.Tensor: # (..., C), not normalised: a constant changes no loss
+def environment_log_prior(
+    alpha,  # (..., 3), on the simplex
+    log_prior: torch.Tensor,  # (C,), log π
+    tau: float,  # sharpness of the reversed prior
+) -> torch.Tensor:  # (..., C), not normalised: a constant changes no loss
     "`log π_α = α_1 log π + α_2 log(1/C) + α_3 τ log π̄`: the environment of a preference."
     alpha = torch.as_tensor(alpha, dtype=log_prior.dtype, device=log_prior.device)
     uniform = torch.full_like(log_prior, -math.log(len(log_prior)))
     return alpha @ torch.stack([log_prior, uniform, tau * reverse_log_prior(log_prior)])
 
 # %% ../nbs/03_loss.ipynb #f9455d01
-def environment_loss(logits:torch.Tensor, # (N, C)
-                     target:torch.Tensor, # (N,) class numbers, or (N, C) probabilities
-                     log_prior:torch.Tensor, # (C,), log π
-                     alpha, # (3,), on the simplex
-                     tau:float, # sharpness of the reversed prior
-                    )->torch.Tensor: # scalar, nats
+def environment_loss(
+    logits: torch.Tensor,  # (N, C)
+    target: torch.Tensor,  # (N,) class numbers, or (N, C) probabilities
+    log_prior: torch.Tensor,  # (C,), log π
+    alpha,  # (3,), on the simplex
+    tau: float,  # sharpness of the reversed prior
+) -> torch.Tensor:  # scalar, nats
     "`CE(v + log π − log π_α, y)`: softmax, balanced softmax (Ren et al. 2020) and inverse softmax (Zhang et al. 2022) at the corners."
-    return F.cross_entropy(logits + log_prior - environment_log_prior(alpha, log_prior, tau), target)
+    return F.cross_entropy(
+        logits + log_prior - environment_log_prior(alpha, log_prior, tau), target
+    )
 
 # %% ../nbs/03_loss.ipynb #1c33371a
-def logit_adjusted_loss(logits:torch.Tensor, # (N, C)
-                        target:torch.Tensor, # (N,) class numbers, or (N, C) probabilities
-                        log_prior:torch.Tensor, # (C,), log π
-                        tau:float, # strength; 0 is softmax, 1 balanced softmax
-                       )->torch.Tensor: # scalar, nats
+def logit_adjusted_loss(
+    logits: torch.Tensor,  # (N, C)
+    target: torch.Tensor,  # (N,) class numbers, or (N, C) probabilities
+    log_prior: torch.Tensor,  # (C,), log π
+    tau: float,  # strength; 0 is softmax, 1 balanced softmax
+) -> torch.Tensor:  # scalar, nats
     "`CE(v + τ log π, y)` (Menon et al. 2021, eq. 10; experts of BalPoE, Sanchez Aimar et al. 2023)."
     return F.cross_entropy(logits + tau * log_prior, target)
 
 # %% ../nbs/03_loss.ipynb #60685971
-def smooth_tchebycheff(losses:torch.Tensor, # (..., T), one entry for each expert
-                       lam:float, # λ, in the losses' unit; smaller is closer to the maximum
-                      )->torch.Tensor: # (...)
+def smooth_tchebycheff(
+    losses: torch.Tensor,  # (..., T), one entry for each expert
+    lam: float,  # λ, in the losses' unit; smaller is closer to the maximum
+) -> torch.Tensor:  # (...)
     "`λ log Σ_i exp(L_i / λ)` over the last dimension (Lin et al. 2024, Smooth Tchebycheff Scalarization, eq. 9, equal weights, ideal point 0)."
     if losses.dim() == 0:
-        raise ValueError("losses is a single number: over one expert's own loss the value is that loss again; give the losses of all experts, shape (..., T)")
-    if not lam > 0: raise ValueError(f"lam is {lam}: expected a number above 0")
+        raise ValueError(
+            "losses is a single number: over one expert's own loss the value is that loss again; give the losses of all experts, shape (..., T)"
+        )
+    if not lam > 0:
+        raise ValueError(f"lam is {lam}: expected a number above 0")
     return lam * torch.logsumexp(losses / lam, -1)

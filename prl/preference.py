@@ -16,9 +16,10 @@ from torch import nn
 from .errors import nearest
 
 # %% ../nbs/02_preference.ipynb #fe0c93ff
-def normalize(r, # (..., T), positive
-              alpha, # (..., T), on the simplex
-             )->torch.Tensor: # (..., T), on the simplex
+def normalize(
+    r,  # (..., T), positive
+    alpha,  # (..., T), on the simplex
+) -> torch.Tensor:  # (..., T), on the simplex
     "`r̂ = (r ⊙ α) / (rᵀ α)` (Zhao et al. 2024)."
     weighted = torch.as_tensor(r) * torch.as_tensor(alpha)
     return weighted / weighted.sum(-1, keepdim=True)
@@ -26,161 +27,247 @@ def normalize(r, # (..., T), positive
 # %% ../nbs/02_preference.ipynb #45b66bd5
 class Preference(nn.Module):
     "`α -> r̂` with a trainable positive `r` (T,)."
-    def __init__(self, experts:int=3): # T
+
+    def __init__(self, experts: int = 3):  # T
         super().__init__()
         self.log_r = nn.Parameter(torch.zeros(experts))
 
     @property
-    def r(self): return self.log_r.exp()
+    def r(self):
+        return self.log_r.exp()
 
-    def forward(self, alpha): return normalize(self.r, alpha)
+    def forward(self, alpha):
+        return normalize(self.r, alpha)
 
 # %% ../nbs/02_preference.ipynb #d99d2c87
 REGIMES = {  # name -> β of the forward, uniform and backward expert
-    "paper": ((4., 1., 1.), (2., 2., 2.), (1., 4., 4.)),  # Zhao et al. 2024: β1 > β2 = β3; all equal; β1 < β2 = β3
-    "vertex": ((4., 1., 1.), (1., 4., 1.), (1., 1., 4.)),  # ours: a corner for each expert
+    "paper": (
+        (4.0, 1.0, 1.0),
+        (2.0, 2.0, 2.0),
+        (1.0, 4.0, 4.0),
+    ),  # Zhao et al. 2024: β1 > β2 = β3; all equal; β1 < β2 = β3
+    "vertex": ((4.0, 1.0, 1.0), (1.0, 4.0, 1.0), (1.0, 1.0, 4.0)),  # ours: a corner for each expert
 }
 EXPERTS = ("forward", "uniform", "backward")
 
-def beta(regimes:str)->torch.Tensor: # (T, T), a row for each expert
+
+def beta(regimes: str) -> torch.Tensor:  # (T, T), a row for each expert
     "Dirichlet concentrations of a regime."
-    if regimes not in REGIMES: raise ValueError(f"regimes is {regimes!r}: expected one of {', '.join(REGIMES)}{nearest(regimes, REGIMES)}")
+    if regimes not in REGIMES:
+        raise ValueError(
+            f"regimes is {regimes!r}: expected one of {', '.join(REGIMES)}{nearest(regimes, REGIMES)}"
+        )
     return torch.tensor(REGIMES[regimes])
 
 # %% ../nbs/02_preference.ipynb #7658f606
-def sample(beta:torch.Tensor, # (..., T), positive concentrations
-           generator:torch.Generator=None,
-          )->torch.Tensor: # (..., T), each on the simplex
+def sample(
+    beta: torch.Tensor,  # (..., T), positive concentrations
+    generator: torch.Generator = None,
+) -> torch.Tensor:  # (..., T), each on the simplex
     "One Dirichlet draw for each row of `beta`."
     # torch.distributions.Dirichlet takes no generator; this is the operation that it calls
     return torch._sample_dirichlet(torch.as_tensor(beta, dtype=torch.float32), generator)
 
 # %% ../nbs/02_preference.ipynb #d968efba
 NAMES = {
-    "paper": {"head": (1., 0., 0.), "balanced": (1 / 3, 1 / 3, 1 / 3), "tail": (0., .5, .5)},
-    "vertex": {"head": (1., 0., 0.), "balanced": (0., 1., 0.), "tail": (0., 0., 1.)},
+    "paper": {"head": (1.0, 0.0, 0.0), "balanced": (1 / 3, 1 / 3, 1 / 3), "tail": (0.0, 0.5, 0.5)},
+    "vertex": {"head": (1.0, 0.0, 0.0), "balanced": (0.0, 1.0, 0.0), "tail": (0.0, 0.0, 1.0)},
 }
 
 # %% ../nbs/02_preference.ipynb #e69d3381
-WORDS = {"head": "head", "common": "head", "balanced": "balanced", "even": "balanced", "tail": "tail", "rare": "tail",
-         "only": 100., "mostly": 75., "half": 50., "slightly": 25.}  # a point, or how much of one in percent
+WORDS = {
+    "head": "head",
+    "common": "head",
+    "balanced": "balanced",
+    "even": "balanced",
+    "tail": "tail",
+    "rare": "tail",
+    "only": 100.0,
+    "mostly": 75.0,
+    "half": 50.0,
+    "slightly": 25.0,
+}  # a point, or how much of one in percent
 GRAMMAR = """request = part, part, ... | halfway between POINT and POINT
 part    = POINT | AMOUNT POINT | POINT AMOUNT
 POINT   = head, common | balanced, even | tail, rare
 AMOUNT  = only (100) | mostly (75) | half (50) | slightly (25) | numbers, which add up to 100 or to 1
 What words leave is balanced. Case, punctuation, "and", "the" and "classes" do not matter."""
 
-def _tokens(text): # in lower case -> points by name, amounts as numbers
+
+def _tokens(text):  # in lower case -> points by name, amounts as numbers
     words = re.findall(r"(?:(?<!\w)-)?(?:\d+\.?\d*|\.\d+)|[^\W\d_]+", text)
     words = [w for w in words if w not in ("and", "the", "classes", "percent")]
     if "halfway" in words or "between" in words:
-        if words[:2] != ["halfway", "between"] or len(words) != 4: raise ValueError("'halfway between' comes first, then two points")
+        if words[:2] != ["halfway", "between"] or len(words) != 4:
+            raise ValueError("'halfway between' comes first, then two points")
         words = ["half", words[2], "half", words[3]]
     for word in words:
-        if re.search(r"\d", word): yield float(word)
-        elif word in WORDS: yield WORDS[word]
-        else: raise ValueError(f"{word!r} is not in the grammar{nearest(word, [*WORDS, 'halfway'])}")
+        if re.search(r"\d", word):
+            yield float(word)
+        elif word in WORDS:
+            yield WORDS[word]
+        else:
+            raise ValueError(f"{word!r} is not in the grammar{nearest(word, [*WORDS, 'halfway'])}")
 
 # %% ../nbs/02_preference.ipynb #9018e20b
-def _shares(text): # in lower case -> point: share, which sum to 1
+def _shares(text):  # in lower case -> point: share, which sum to 1
     tokens, amounts = list(_tokens(text)), {}
     while tokens:
-        part = {type(t): t for t in reversed(tokens[:2])}  # a point and an amount, in either order, or one alone
-        tokens = tokens[len(part):]
-        if str not in part: raise ValueError(f"{part[float]:g} is an amount of nothing")
-        if part[str] in amounts: raise ValueError(f"{part[str]} is asked for twice")
-        amounts[part[str]] = part.get(float, 100.)
-    if not amounts: raise ValueError("it asks for nothing")
+        part = {
+            type(t): t for t in reversed(tokens[:2])
+        }  # a point and an amount, in either order, or one alone
+        tokens = tokens[len(part) :]
+        if str not in part:
+            raise ValueError(f"{part[float]:g} is an amount of nothing")
+        if part[str] in amounts:
+            raise ValueError(f"{part[str]} is asked for twice")
+        amounts[part[str]] = part.get(float, 100.0)
+    if not amounts:
+        raise ValueError("it asks for nothing")
     read, total = ", ".join(f"{p} {a:g}" for p, a in amounts.items()), sum(amounts.values())
-    if min(amounts.values()) < 0: raise ValueError(f"{read} has a negative amount")
+    if min(amounts.values()) < 0:
+        raise ValueError(f"{read} has a negative amount")
     if total < 100 and not re.search(r"\d", text):
-        amounts["balanced"], total = amounts.get("balanced", 0.) + 100 - total, 100.
+        amounts["balanced"], total = amounts.get("balanced", 0.0) + 100 - total, 100.0
     wholes = (100,) if re.search("%|percent", text) else (100, 1)
-    if all(abs(total / w - 1) > .02 for w in wholes): raise ValueError(f"{read} add up to {total:g} instead of {' or '.join(map(str, wholes))}")
+    if all(abs(total / w - 1) > 0.02 for w in wholes):
+        raise ValueError(f"{read} add up to {total:g} instead of {' or '.join(map(str, wholes))}")
     return {p: a / total for p, a in amounts.items()}
 
-def named(text:str, # "head", "mostly tail", "head 70 tail 30": see `GRAMMAR`
-          regimes:str="paper",
-         )->torch.Tensor: # (T,), on the simplex
+
+def named(
+    text: str,  # "head", "mostly tail", "head 70 tail 30": see `GRAMMAR`
+    regimes: str = "paper",
+) -> torch.Tensor:  # (T,), on the simplex
     "The preference that a request in words stands for; one that is not understood is an error that shows what is."
     beta(regimes)
-    try: shares = _shares(str(text).lower().replace("−", "-"))
-    except ValueError as error: raise ValueError(f"preference {text!r} is not understood: {error}. Give T numbers, or words:\n{GRAMMAR}") from None
+    try:
+        shares = _shares(str(text).lower().replace("−", "-"))
+    except ValueError as error:
+        raise ValueError(
+            f"preference {text!r} is not understood: {error}. Give T numbers, or words:\n{GRAMMAR}"
+        ) from None
     return sum(share * torch.tensor(NAMES[regimes][point]) for point, share in shares.items())
 
 # %% ../nbs/02_preference.ipynb #d03993be
-def resolve(preference, # None (balanced), a name, T numbers, or a tensor (T,) or (N, T)
-            regimes:str="paper",
-            experts:int=3, # T
-           )->torch.Tensor: # (T,) or (N, T), float32, rows sum to 1
+def resolve(
+    preference,  # None (balanced), a name, T numbers, or a tensor (T,) or (N, T)
+    regimes: str = "paper",
+    experts: int = 3,  # T
+) -> torch.Tensor:  # (T,) or (N, T), float32, rows sum to 1
     "A preference as a point of the simplex, or an error that says what is wrong with it; sums within 0.02 of 1 are made exact."
-    if preference is None: preference = "balanced"
-    if isinstance(preference, str): return named(preference, regimes)
-    try: alpha = torch.as_tensor(preference).float()
+    if preference is None:
+        preference = "balanced"
+    if isinstance(preference, str):
+        return named(preference, regimes)
+    try:
+        alpha = torch.as_tensor(preference).float()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"preference {preference!r} is not a name nor {experts} numbers") from error
+        raise ValueError(
+            f"preference {preference!r} is not a name nor {experts} numbers"
+        ) from error
     shown = alpha.tolist() if alpha.numel() <= 12 else f"of shape {tuple(alpha.shape)}"
     if alpha.dim() not in (1, 2) or alpha.shape[-1] != experts:
-        raise ValueError(f"preference {shown} has shape {tuple(alpha.shape)}: expected ({experts},), or (N, {experts}) with one row per image")
-    if not alpha.isfinite().all(): raise ValueError(f"preference {shown} has entries that are not finite: expected {experts} weights that sum to 1")
-    if (alpha < 0).any(): raise ValueError(f"preference {shown} has negative entries: expected {experts} weights of at least 0 that sum to 1")
+        raise ValueError(
+            f"preference {shown} has shape {tuple(alpha.shape)}: expected ({experts},), or (N, {experts}) with one row per image"
+        )
+    if not alpha.isfinite().all():
+        raise ValueError(
+            f"preference {shown} has entries that are not finite: expected {experts} weights that sum to 1"
+        )
+    if (alpha < 0).any():
+        raise ValueError(
+            f"preference {shown} has negative entries: expected {experts} weights of at least 0 that sum to 1"
+        )
     total = alpha.sum(-1, keepdim=True)
-    if (total == 0).any(): raise ValueError(f"preference {shown} is all zero: expected {experts} weights that sum to 1, (1, 0, 0) for the head")
-    if ((total - 1).abs() > .02).any():
-        raise ValueError(f"preference {shown} does not sum to 1: divide it by its sum, {[round(v, 4) for v in (alpha / total).flatten()[:experts].tolist()]}")
+    if (total == 0).any():
+        raise ValueError(
+            f"preference {shown} is all zero: expected {experts} weights that sum to 1, (1, 0, 0) for the head"
+        )
+    if ((total - 1).abs() > 0.02).any():
+        raise ValueError(
+            f"preference {shown} does not sum to 1: divide it by its sum, {[round(v, 4) for v in (alpha / total).flatten()[:experts].tolist()]}"
+        )
     return alpha / total
 
 # %% ../nbs/02_preference.ipynb #fed065f1
-def grid(steps:int, # intervals along an edge; 20 gives 231 points
-         experts:int=3, # T
-        )->torch.Tensor: # (points, T)
+def grid(
+    steps: int,  # intervals along an edge; 20 gives 231 points
+    experts: int = 3,  # T
+) -> torch.Tensor:  # (points, T)
     "Evenly spaced preferences over the whole simplex, corners included (Das and Dennis 1998)."
     cuts = itertools.combinations(range(steps + experts - 1), experts - 1)
     points = [[b - a - 1 for a, b in zip((-1, *c), (*c, steps + experts - 1))] for c in cuts]
     return torch.tensor(points) / steps
 
 # %% ../nbs/02_preference.ipynb #0915e504
-def along(tail_weight, # in 0..1, a number or any shape
-          regimes:str="paper")->torch.Tensor: # (..., T)
+def along(
+    tail_weight,  # in 0..1, a number or any shape
+    regimes: str = "paper",
+) -> torch.Tensor:  # (..., T)
     "The preference that lies `tail_weight` of the way from head to tail."
     t = torch.as_tensor(tail_weight, dtype=torch.float32)[..., None]
     return (1 - t) * named("head", regimes) + t * named("tail", regimes)
 
-def edge(steps:int, # intervals
-         regimes:str="paper",
-        )->torch.Tensor: # (steps + 1, T)
+
+def edge(
+    steps: int,  # intervals
+    regimes: str = "paper",
+) -> torch.Tensor:  # (steps + 1, T)
     "From the head preference to the tail preference in equal steps; the tail weight is `1 − α_1`."
     return along(torch.linspace(0, 1, steps + 1), regimes)
 
 # %% ../nbs/02_preference.ipynb #6ab9870b
-def to_polar(alpha, # (..., T), on the simplex, T = 3
-            )->tuple: # angle in degrees, 0 <= angle < 360, and radius, each (...)
+def to_polar(
+    alpha,  # (..., T), on the simplex, T = 3
+) -> tuple:  # angle in degrees, 0 <= angle < 360, and radius, each (...)
     "A preference as angle and radius about the middle of the simplex."
     many = isinstance(alpha, torch.Tensor) and alpha.dim() > 2
     alpha = (resolve(alpha.flatten(0, -2)).view_as(alpha) if many else resolve(alpha)).double()
-    x, y = alpha[..., 0] - (alpha[..., 1] + alpha[..., 2]) / 2, (alpha[..., 1] - alpha[..., 2]) * 3**.5 / 2
+    x, y = (
+        alpha[..., 0] - (alpha[..., 1] + alpha[..., 2]) / 2,
+        (alpha[..., 1] - alpha[..., 2]) * 3**0.5 / 2,
+    )
     radius = torch.hypot(x, y)
-    angle = torch.rad2deg(torch.atan2(y, x)).where(radius > 1e-6, 0.) % 360
+    angle = torch.rad2deg(torch.atan2(y, x)).where(radius > 1e-6, 0.0) % 360
     return angle.float() % 360, radius.float()  # again: what was just below 360 has become 360
 
-def from_polar(angle, # degrees, a number or any shape
-               radius, # of the same shape, or one that fits
-              )->torch.Tensor: # (..., T), on the simplex
+
+def from_polar(
+    angle,  # degrees, a number or any shape
+    radius,  # of the same shape, or one that fits
+) -> torch.Tensor:  # (..., T), on the simplex
     "The preference at an angle and a radius; one beyond the edge is an error that says how far the edge is."
-    angle, radius = torch.broadcast_tensors(*(torch.as_tensor(v, dtype=torch.float64) for v in (angle, radius)))
-    largest = .5 / torch.deg2rad(angle % 120 - 60).cos()
+    angle, radius = torch.broadcast_tensors(
+        *(torch.as_tensor(v, dtype=torch.float64) for v in (angle, radius))
+    )
+    largest = 0.5 / torch.deg2rad(angle % 120 - 60).cos()
     wrong = ~((radius >= 0) & (radius <= largest + 1e-6))  # NaN too
     if wrong.any():
         a, r, most = (v[wrong][0].item() for v in (angle, radius, largest))
-        raise ValueError(f"radius {r:g} at angle {a:g} lies outside the simplex: expected 0 to {most:.4g} there")
-    alpha = 1 / 3 + 2 / 3 * radius[..., None] * torch.deg2rad(angle[..., None] - torch.tensor([0., 120., 240.])).cos()
-    alpha = alpha.where(alpha > 1e-7, 0.)  # an edge stays an edge
+        raise ValueError(
+            f"radius {r:g} at angle {a:g} lies outside the simplex: expected 0 to {most:.4g} there"
+        )
+    alpha = (
+        1 / 3
+        + 2
+        / 3
+        * radius[..., None]
+        * torch.deg2rad(angle[..., None] - torch.tensor([0.0, 120.0, 240.0])).cos()
+    )
+    alpha = alpha.where(alpha > 1e-7, 0.0)  # an edge stays an edge
     return (alpha / alpha.sum(-1, keepdim=True)).float()
 
 # %% ../nbs/02_preference.ipynb #f9011448
-def belonging(alpha:torch.Tensor, # (..., T)
-              regimes:str="paper")->torch.Tensor: # (..., T), on the simplex
+def belonging(
+    alpha: torch.Tensor,  # (..., T)
+    regimes: str = "paper",
+) -> torch.Tensor:  # (..., T), on the simplex
     "`p(i | α) ∝ Dir(α; β_i)`, equal odds for the experts."
     b = beta(regimes).to(alpha.device)
-    log_density = torch.lgamma(b.sum(-1)) - torch.lgamma(b).sum(-1) + torch.special.xlogy(b - 1, alpha.clamp(min=1e-12)[..., None, :]).sum(-1)  # at some corners no expert has any density
+    log_density = (
+        torch.lgamma(b.sum(-1))
+        - torch.lgamma(b).sum(-1)
+        + torch.special.xlogy(b - 1, alpha.clamp(min=1e-12)[..., None, :]).sum(-1)
+    )  # at some corners no expert has any density
     return log_density.softmax(-1)

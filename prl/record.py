@@ -19,192 +19,321 @@ import pandas as pd
 import torch
 
 import prl
-from .data.storage import atomic_write, read_json
-from .fit.config import Config, differences, first_stage, identity, run_folder, setting_of
-from .data.storage import project_path
 from .control.adapt import adapt_each
+from .data.storage import atomic_write, hold, project_path, read_json
 from .evaluate import Tried, correct_table, evaluate, try_all
+from .fit.config import Config, differences, first_stage, identity, run_folder, setting_of
 from .model.features import test_features
-from .data.storage import hold
-from .preference import EXPERTS
 from .model.size import size
+from .preference import EXPERTS
 
 # %% ../nbs/11_record.ipynb #ca209afc
 _ALPHAS = [f"alpha_{e}" for e in EXPERTS]
 
-def write_tried(path, tried:Tried)->None:
+
+def write_tried(path, tried: Tried) -> None:
     changed = np.diff(tried.correct.numpy(), axis=0, prepend=False)
-    frame = pd.DataFrame(tried.alphas.numpy(), columns=_ALPHAS).assign(name=tried.name, images=tried.correct.shape[1], changed=[row.tobytes() for row in np.packbits(changed, axis=1)])
+    frame = pd.DataFrame(tried.alphas.numpy(), columns=_ALPHAS).assign(
+        name=tried.name,
+        images=tried.correct.shape[1],
+        changed=[row.tobytes() for row in np.packbits(changed, axis=1)],
+    )
     atomic_write(path, frame.to_parquet(index=False, compression="zstd"))
 
-def read_tried(path)->Tried: # of a run's folder
+
+def read_tried(path) -> Tried:  # of a run's folder
     "What each setting of a run's dial got right, or an error that says how to get it."
     path = Path(path) / "grid.parquet"
-    if not path.exists(): raise FileNotFoundError(f"{path} is missing: this run has no dial, or is older than this file; `prl.study.many.measure` of its config makes it anew")
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing: this run has no dial, or is older than this file; `prl.study.many.measure` of its config makes it anew"
+        )
     frame = pd.read_parquet(path)
-    changed = np.unpackbits(np.stack([np.frombuffer(row, np.uint8) for row in frame.changed]), axis=1, count=int(frame.images[0])).astype(bool)
-    return Tried(frame.name.tolist(), torch.tensor(frame[_ALPHAS].to_numpy()), torch.from_numpy(np.logical_xor.accumulate(changed)))
+    changed = np.unpackbits(
+        np.stack([np.frombuffer(row, np.uint8) for row in frame.changed]),
+        axis=1,
+        count=int(frame.images[0]),
+    ).astype(bool)
+    return Tried(
+        frame.name.tolist(),
+        torch.tensor(frame[_ALPHAS].to_numpy()),
+        torch.from_numpy(np.logical_xor.accumulate(changed)),
+    )
 
 # %% ../nbs/11_record.ipynb #c8c91e9f
-def budget(config:Config, made_by:dict)->str:
+def budget(config: Config, made_by: dict) -> str:
     "What a figure cost, to stand beside it."
     return f"{config.epochs} epoch{'s' * (config.epochs != 1)}, {'GPU' if made_by['device'] == 'cuda' else made_by['device'].upper()}"
 
-def write(run, # a `prl.fit.Run`
-          rows:pd.DataFrame, # from `prl.evaluate.evaluate`
-          correct:pd.DataFrame, # from `prl.evaluate.correct_table`
-          tried:Tried=None, # from `prl.evaluate.try_all`, of a model with a dial
-         )->Path: # of the record
+
+def write(
+    run,  # a `prl.fit.Run`
+    rows: pd.DataFrame,  # from `prl.evaluate.evaluate`
+    correct: pd.DataFrame,  # from `prl.evaluate.correct_table`
+    tried: Tried = None,  # from `prl.evaluate.try_all`, of a model with a dial
+) -> Path:  # of the record
     "Leave rows, correctness of each test image, and record in the run's folder; the record comes last, so that a run with a record is whole."
-    if tried is not None: write_tried(run.folder / "grid.parquet", tried)
+    if tried is not None:
+        write_tried(run.folder / "grid.parquet", tried)
     atomic_write(run.folder / "rows.parquet", rows.to_parquet(index=False))
     correct = correct.assign(label=run.data.test.labels.numpy())
-    atomic_write(run.folder / "correct.parquet", correct.to_parquet(index=False, compression="zstd"))
+    atomic_write(
+        run.folder / "correct.parquet", correct.to_parquet(index=False, compression="zstd")
+    )
     first = first_stage(run.config)
     before = run.config.first and project_path(run.config.first) or first and run_folder(first)
-    record = {"run": run.folder.name, "budget": budget(run.config, run.made_by), "config": identity(run.config), "fingerprint": run.data.fingerprint(),
-              "source": re.sub(r" in .*", "", run.data.source), **run.made_by, "seconds": round(run.history.seconds.sum(), 1),
-              "first": before and before.name, "first_seconds": round(pd.read_parquet(before / "history.parquet").seconds.sum(), 1) if before and (before / "history.parquet").exists() else 0.,
-              "train_images": sum(run.data.train_counts), "test_images": sum(run.data.test_counts), "classes": len(run.data.class_names),
-              "train_counts": run.data.train_counts,
-              **size(run.model, run.data.test.images[:1])}
+    record = {
+        "run": run.folder.name,
+        "budget": budget(run.config, run.made_by),
+        "config": identity(run.config),
+        "fingerprint": run.data.fingerprint(),
+        "source": re.sub(r" in .*", "", run.data.source),
+        **run.made_by,
+        "seconds": round(run.history.seconds.sum(), 1),
+        "first": before and before.name,
+        "first_seconds": round(pd.read_parquet(before / "history.parquet").seconds.sum(), 1)
+        if before and (before / "history.parquet").exists()
+        else 0.0,
+        "train_images": sum(run.data.train_counts),
+        "test_images": sum(run.data.test_counts),
+        "classes": len(run.data.class_names),
+        "train_counts": run.data.train_counts,
+        **size(run.model, run.data.test.images[:1]),
+    }
     atomic_write(run.folder / "record.json", json.dumps(record, indent=1).encode())
     return run.folder / "record.json"
 
 # %% ../nbs/11_record.ipynb #b8740f55
-def examine(run, # a `prl.fit.Run`
-           )->pd.DataFrame: # rows of `prl.evaluate.evaluate`
+def examine(
+    run,  # a `prl.fit.Run`
+) -> pd.DataFrame:  # rows of `prl.evaluate.evaluate`
     "Evaluate a trained run and leave its record."
     config, test = run.config, run.data.test
     with hold(run.folder):
         features = test_features(run.model, test.images, run.folder / "features.safetensors")
-        found, ratios = adapt_each(run.model, config, test, features, run.data.ratios), run.data.ratios
-        tried = try_all(run.model, features, test.labels.cpu(), config.simplex_steps) if run.model.controllable else None
-        rows = evaluate(run.model, test, features, config.many_above, config.few_below, config.simplex_steps, ratios, found, tried)
+        found, ratios = (
+            adapt_each(run.model, config, test, features, run.data.ratios),
+            run.data.ratios,
+        )
+        tried = (
+            try_all(run.model, features, test.labels.cpu(), config.simplex_steps)
+            if run.model.controllable
+            else None
+        )
+        rows = evaluate(
+            run.model,
+            test,
+            features,
+            config.many_above,
+            config.few_below,
+            config.simplex_steps,
+            ratios,
+            found,
+            tried,
+        )
         write(run, rows, correct_table(run.model, test, features, found, ratios), tried)
     return rows
 
 # %% ../nbs/11_record.ipynb #521ac1f8
-def read(path)->dict: # of a run's folder
+def read(path) -> dict:  # of a run's folder
     "A record, or an error that names the file."
     return read_json(Path(path) / "record.json")
 
 # %% ../nbs/11_record.ipynb #ae40c36d
-def _runs(path, names=None): # their folders; one that lies there twice would count as two seeds
+def _runs(path, names=None):  # their folders; one that lies there twice would count as two seeds
     found = {}
     for p in sorted(project_path(path).rglob("record.json")):
-        if names is not None and p.parent.name not in names: continue
-        if p.parent.name in found: raise ValueError(f"{p.parent.name} lies under {path} twice, in {found[p.parent.name]} and {p.parent}: move one of them out of it")
+        if names is not None and p.parent.name not in names:
+            continue
+        if p.parent.name in found:
+            raise ValueError(
+                f"{p.parent.name} lies under {path} twice, in {found[p.parent.name]} and {p.parent}: move one of them out of it"
+            )
         found[p.parent.name] = p.parent
     return list(found.values())
 
-def records(path="reports/runs")->pd.DataFrame: # a row for each run
+
+def records(path="reports/runs") -> pd.DataFrame:  # a row for each run
     "What made each run under a folder: config, commit, hardware, time and size."
     found = [read(folder) for folder in _runs(path)]
     return pd.DataFrame([{**r.pop("config"), **r} for r in found])
 
 # %% ../nbs/11_record.ipynb #1d27f5dd
-def collect(path="reports/runs", # a folder
-            names=None, # only these runs
-           )->pd.DataFrame: # rows of all runs, tidy
+def collect(
+    path="reports/runs",  # a folder
+    names=None,  # only these runs
+) -> pd.DataFrame:  # rows of all runs, tidy
     "Every run under a folder as one table: its rows beside run, dataset, imbalance_ratio, method, setting, seed and budget."
     tables = []
     for folder in _runs(path, names):
         record, rows = read(folder), folder / "rows.parquet"
-        if not rows.exists(): raise FileNotFoundError(f"{folder} has a record but no rows.parquet: run its config again")
-        about = {k: record["config"][k] for k in ("dataset", "imbalance_ratio", "method", "backbone", "branches", "seed")}
+        if not rows.exists():
+            raise FileNotFoundError(
+                f"{folder} has a record but no rows.parquet: run its config again"
+            )
+        about = {
+            k: record["config"][k]
+            for k in ("dataset", "imbalance_ratio", "method", "backbone", "branches", "seed")
+        }
         about["setting"] = setting_of(record["run"])
-        try: found = pd.read_parquet(rows)
-        except (OSError, ValueError) as error: raise ValueError(f"{rows} is damaged ({error}): remove it and run its config again; its training is not lost") from error
+        try:
+            found = pd.read_parquet(rows)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"{rows} is damaged ({error}): remove it and run its config again; its training is not lost"
+            ) from error
         tables.append(found.assign(run=record["run"], budget=record["budget"], **about))
-    if not tables: raise FileNotFoundError(f"no record.json under {project_path(path)}: train a run first (make train)")
+    if not tables:
+        raise FileNotFoundError(
+            f"no record.json under {project_path(path)}: train a run first (make train)"
+        )
     return pd.concat(tables, ignore_index=True)
 
 # %% ../nbs/11_record.ipynb #c9de6937
-def recorded(config:Config,
-             fingerprint:str=None, # of the images, where they may have changed
-            )->bool:
+def recorded(
+    config: Config,
+    fingerprint: str = None,  # of the images, where they may have changed
+) -> bool:
     "Whether the run of this config is on disk, whole."
     folder = run_folder(config)
-    if not all((folder / f).exists() for f in ("record.json", "rows.parquet", "correct.parquet")): return False
+    if not all((folder / f).exists() for f in ("record.json", "rows.parquet", "correct.parquet")):
+        return False
     record = read(folder)
-    return not differences(record["config"], config) and fingerprint in (None, record["fingerprint"])
+    return not differences(record["config"], config) and fingerprint in (
+        None,
+        record["fingerprint"],
+    )
 
 # %% ../nbs/11_record.ipynb #028d8594
-def launch(config:Config)->Path: # of the executed notebook
+def launch(config: Config) -> Path:  # of the executed notebook
     "Execute `nbs/train.ipynb` for a config in a process of its own and leave it, and a page of it, in the run's folder."
     import papermill  # of the report extra, like the two below: the library works without
     from nbconvert import HTMLExporter
     from traitlets.config import Config as KernelConfig
+
     folder = run_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     output, here = folder / "train.ipynb", project_path("nbs/train.ipynb")
-    notebook = here if here.exists() else Path(prl.__file__).parent.parent / "nbs/train.ipynb"  # called from another folder
+    notebook = (
+        here if here.exists() else Path(prl.__file__).parent.parent / "nbs/train.ipynb"
+    )  # called from another folder
     # a socket file of its own: kernels that start together on TCP can be given the same port
     # (a socket's path has at most 103 characters, and a cluster's TMPDIR may be long)
-    with tempfile.TemporaryDirectory(prefix="prl", dir="/tmp" if len(tempfile.gettempdir()) > 80 and Path("/tmp").exists() else None) as scratch:
+    with tempfile.TemporaryDirectory(
+        prefix="prl",
+        dir="/tmp" if len(tempfile.gettempdir()) > 80 and Path("/tmp").exists() else None,
+    ) as scratch:
         kernel = KernelConfig({"KernelManager": {"transport": "ipc", "ip": f"{scratch}/k"}})
         launched = f"PRL_LAUNCHED_{threading.get_ident()}"  # a cluster's worker may launch in several threads
         os.environ[launched] = "1"
         try:
-            papermill.execute_notebook(notebook, f"{scratch}/train.ipynb", config.model_dump(), cwd=Path.cwd(), kernel_name="python3", progress_bar=False, config=kernel)
+            papermill.execute_notebook(
+                notebook,
+                f"{scratch}/train.ipynb",
+                config.model_dump(),
+                cwd=Path.cwd(),
+                kernel_name="python3",
+                progress_bar=False,
+                config=kernel,
+            )
         finally:
             del os.environ[launched]
         atomic_write(output, tidy(Path(scratch, "train.ipynb").read_text()).encode())
-    page, _ = HTMLExporter(embed_images=True, exclude_input=True, exclude_output_prompt=True).from_filename(str(output))
+    page, _ = HTMLExporter(
+        embed_images=True, exclude_input=True, exclude_output_prompt=True
+    ).from_filename(str(output))
     atomic_write(output.with_suffix(".html"), page.encode())
     return output
 
 # %% ../nbs/11_record.ipynb #9b418638
-def tidy(notebook:str)->str: # JSON of an executed notebook
+def tidy(notebook: str) -> str:  # JSON of an executed notebook
     "Clean as nbdev_clean leaves it, and of a progress bar only the last state, so that equal runs give equal files."
     content = json.loads(notebook)
-    content["metadata"] = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
+    content["metadata"] = {
+        "kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}
+    }
     for cell in content["cells"]:
         cell["metadata"] = {k: v for k, v in cell["metadata"].items() if k == "tags"}
-        if cell["cell_type"] == "code": cell["execution_count"] = None
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = None
         merged = []
         for out in cell.get("outputs", []):
-            if merged and out["output_type"] == "stream" and merged[-1].get("name") == out["name"]: merged[-1]["text"] = [*merged[-1]["text"], *out["text"]]
-            else: merged.append(out)
-        if "outputs" in cell: cell["outputs"] = merged
+            if merged and out["output_type"] == "stream" and merged[-1].get("name") == out["name"]:
+                merged[-1]["text"] = [*merged[-1]["text"], *out["text"]]
+            else:
+                merged.append(out)
+        if "outputs" in cell:
+            cell["outputs"] = merged
         for out in merged:
-            if "text" in out: out["text"] = re.sub(r"[^\n]*\r(?=[^\n])", "", "".join(out["text"])).splitlines(keepends=True)
-            if "execution_count" in out: out["execution_count"] = None
+            if "text" in out:
+                out["text"] = re.sub(r"[^\n]*\r(?=[^\n])", "", "".join(out["text"])).splitlines(
+                    keepends=True
+                )
+            if "execution_count" in out:
+                out["execution_count"] = None
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 # %% ../nbs/11_record.ipynb #b1e4b600
-def _launched(): return any(name.startswith("PRL_LAUNCHED") for name in os.environ)
+def _launched():
+    return any(name.startswith("PRL_LAUNCHED") for name in os.environ)
 
-def examined(run)->pd.DataFrame: # rows of `prl.evaluate.evaluate`
+
+def examined(run) -> pd.DataFrame:  # rows of `prl.evaluate.evaluate`
     "As `examine`; where `keep` has the notebook executed again, the rows that it left a moment ago."
     record, weights = run.folder / "record.json", run.folder / "model.safetensors"
-    if _launched() and recorded(run.config, run.data.fingerprint()) and record.stat().st_mtime_ns > weights.stat().st_mtime_ns: return pd.read_parquet(run.folder / "rows.parquet")
+    if (
+        _launched()
+        and recorded(run.config, run.data.fingerprint())
+        and record.stat().st_mtime_ns > weights.stat().st_mtime_ns
+    ):
+        return pd.read_parquet(run.folder / "rows.parquet")
     return examine(run)
 
-def keep(config:Config)->None:
+
+def keep(config: Config) -> None:
     "In the last cell of `train.ipynb`: leave the executed notebook in the run's folder, unless `launch` is about to."
     path = run_folder(config) / "train.ipynb"
-    if not _launched(): path = launch(config)
-    print(f"Report: {os.path.relpath(path.with_suffix('.html'))} (open it in a browser), the same as a notebook beside it")
+    if not _launched():
+        path = launch(config)
+    print(
+        f"Report: {os.path.relpath(path.with_suffix('.html'))} (open it in a browser), the same as a notebook beside it"
+    )
 
 # %% ../nbs/11_record.ipynb #1d3d43f4
-def write_index(path="reports")->Path:
+def write_index(path="reports") -> Path:
     "`README.md` of a folder of reports: every system with what it reaches, what it cost and where its first run's page is."
     path, systems = project_path(path), {}
     for folder in _runs(path):
         record, rows = read(folder), pd.read_parquet(folder / "rows.parquet")
-        if record["config"].get("holdout"): continue  # measured on training images, for `recipe.ipynb`
-        value = rows.query("preference in ('balanced', 'none') and environment == 'uniform' and estimator == 'weighted' and prior == 'none' and metric == 'accuracy'").set_index("group").value
+        if record["config"].get("holdout"):
+            continue  # measured on training images, for `recipe.ipynb`
+        value = (
+            rows.query(
+                "preference in ('balanced', 'none') and environment == 'uniform' and estimator == 'weighted' and prior == 'none' and metric == 'accuracy'"
+            )
+            .set_index("group")
+            .value
+        )
         systems.setdefault(re.sub(r"-s\d+$", "", record["run"]), []).append((folder, record, value))
-    lines = ["# Runs", "", "Uniform test set, balanced preference where the method follows one, no prior known; accuracy in percent over the whole test set, mean over the seeds. "
-             "Seconds are the mean over the seeds, a second stage's without its first; trainings may have shared the machine, so they are not to be compared. `compare-*.ipynb` has the intervals.", "",
-             "| system | budget | seeds | many | medium | few | all | commits | seconds |", "|---|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "# Runs",
+        "",
+        "Uniform test set, balanced preference where the method follows one, no prior known; accuracy in percent over the whole test set, mean over the seeds. "
+        "Seconds are the mean over the seeds, a second stage's without its first; trainings may have shared the machine, so they are not to be compared. `compare-*.ipynb` has the intervals.",
+        "",
+        "| system | budget | seeds | many | medium | few | all | commits | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for system, runs in systems.items():
         folders, about, values = zip(*runs)
         page = "train.ipynb" if (folders[0] / "train.ipynb").exists() else "record.json"
-        shown = " | ".join(f"{sum(v[g] for v in values) / len(values):.1f}" if g in values[0] else "" for g in ("many", "medium", "few", "all"))
-        lines.append(f"| [{system}]({folders[0].relative_to(path)}/{page}) | {about[0]['budget']} | {len(runs)} | {shown} | {', '.join(sorted({r['commit'] for r in about}))} | "
-                     f"{sum(r['seconds'] for r in about) / len(runs):.0f} |")
+        shown = " | ".join(
+            f"{sum(v[g] for v in values) / len(values):.1f}" if g in values[0] else ""
+            for g in ("many", "medium", "few", "all")
+        )
+        lines.append(
+            f"| [{system}]({folders[0].relative_to(path)}/{page}) | {about[0]['budget']} | {len(runs)} | {shown} | {', '.join(sorted({r['commit'] for r in about}))} | "
+            f"{sum(r['seconds'] for r in about) / len(runs):.0f} |"
+        )
     atomic_write(path / "README.md", ("\n".join(lines) + "\n").encode())
     return path / "README.md"

@@ -1,4 +1,5 @@
 "Where runs of the tests go, a copy of the project as a newcomer gets it, and the last line."
+
 import os
 import shutil
 import subprocess
@@ -9,12 +10,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: threads of one would wait for those of another
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # tests run side by side: threads of one would wait for those of another
 
 
 def run(*command, cwd=ROOT, **options):
     "A command's finished process, its output as text."
-    return subprocess.run([str(c) for c in command], cwd=cwd, capture_output=True, text=True, **options)
+    return subprocess.run(
+        [str(c) for c in command], cwd=cwd, capture_output=True, text=True, **options
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,7 +42,8 @@ def fresh_copy(folder):
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory): return fresh_copy(tmp_path_factory.mktemp("clone"))
+def clone(tmp_path_factory):
+    return fresh_copy(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +53,18 @@ def newcomer(tmp_path_factory):
     venv.create(clone / ".venv", symlinks=True)
     lib = next((clone / ".venv").glob("lib/python*/site-packages"))
     (lib / "lent.pth").write_text(next(p for p in sys.path if p.endswith("site-packages")) + "\n")
-    done = run(clone / ".venv/bin/python", "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", ".", cwd=clone)
+    done = run(
+        clone / ".venv/bin/python",
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-e",
+        ".",
+        cwd=clone,
+    )
     assert done.returncode == 0, done.stderr
     (clone / ".venv/share").symlink_to(Path(sys.prefix) / "share")  # page templates of nbconvert
     for name in ("papermill", "jupyter", "nbdev_clean", "nbdev_export"):
@@ -59,6 +76,9 @@ def newcomer(tmp_path_factory):
 
 
 def pytest_unconfigure(config):
-    if hasattr(config, "workerinput"): return  # of pytest-xdist: the one that sent it counts
+    if hasattr(config, "workerinput"):
+        return  # of pytest-xdist: the one that sent it counts
     stats = getattr(config.pluginmanager.get_plugin("terminalreporter"), "stats", {})
-    print(f"\n{len(stats.get('passed', []))} passed, {len(stats.get('failed', [])) + len(stats.get('error', []))} failed")
+    print(
+        f"\n{len(stats.get('passed', []))} passed, {len(stats.get('failed', [])) + len(stats.get('error', []))} failed"
+    )

@@ -1,4 +1,5 @@
 "What a notebook cannot test of a cluster: workers as processes, one of them killed in the middle of a run."
+
 import json
 import os
 import re
@@ -12,10 +13,9 @@ import pytest
 from conftest import ROOT
 from distributed import LocalCluster
 
-from prl.data.storage import read_checkpoint
-from prl.study.cluster import connected
+from prl.data.storage import holder, read_checkpoint
 from prl.fit.config import Config, run_folder
-from prl.data.storage import holder
+from prl.study.cluster import connected
 from prl.study.many import study
 
 JOURNAL = """
@@ -41,27 +41,43 @@ def journal(tmp_path, monkeypatch):
 
 def kill_worker_of(folder, killed):
     "Once the run has a checkpoint, kill the worker whose kernel trains it."
-    while not (folder / "model.safetensors").exists(): time.sleep(.02)
+    while not (folder / "model.safetensors").exists():
+        time.sleep(0.02)
     killed["kernel"] = int(re.search(r"process (\d+)", holder(folder))[1])
     killed["worker"] = psutil.Process(killed["kernel"]).ppid()
     os.kill(killed["worker"], signal.SIGKILL)
 
 
 def test_a_killed_worker_costs_no_run_and_trains_none_twice(tmp_path, journal, monkeypatch, capsys):
-    configs = [Config(runs=os.path.relpath(tmp_path / "runs", ROOT), simplex_steps=4, **given) for given in
-               (dict(method="balanced_softmax", epochs=50), dict(method="dial", epochs=2), dict(method="softmax", epochs=2, seed=1))]
-    (long := tmp_path / ("long" * 20)).mkdir()  # as a cluster's TMPDIR may be: a socket's path has no room there
+    configs = [
+        Config(runs=os.path.relpath(tmp_path / "runs", ROOT), simplex_steps=4, **given)
+        for given in (
+            dict(method="balanced_softmax", epochs=50),
+            dict(method="dial", epochs=2),
+            dict(method="softmax", epochs=2, seed=1),
+        )
+    ]
+    (
+        long := tmp_path / ("long" * 20)
+    ).mkdir()  # as a cluster's TMPDIR may be: a socket's path has no room there
     monkeypatch.chdir(long)
     with monkeypatch.context() as of_workers:
         of_workers.setenv("TMPDIR", str(long))
-        cluster = LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path / "dask"))  # its workers stand in another folder
+        cluster = LocalCluster(
+            n_workers=3,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=str(tmp_path / "dask"),
+        )  # its workers stand in another folder
     monkeypatch.chdir(ROOT)
     victim, killed = run_folder(configs[0]), {}
     killer = threading.Thread(target=kill_worker_of, args=(victim, killed), daemon=True)
     with cluster:
         killer.start()
         rows = study(configs, cluster=cluster)
-        assert killed["worker"] and not psutil.pid_exists(killed["kernel"]), "its kernel went with it"
+        assert killed["worker"] and not psutil.pid_exists(killed["kernel"]), (
+            "its kernel went with it"
+        )
     printed = capsys.readouterr().out
     assert set(rows.run) == {run_folder(c).name for c in configs}
     names = sorted(p.name for p in victim.parent.iterdir())
@@ -69,16 +85,31 @@ def test_a_killed_worker_costs_no_run_and_trains_none_twice(tmp_path, journal, m
     lines = pd.read_csv(journal, sep=" ", names=["run", "step", "process"])
     for name in names:
         folder, saved = victim.parent / name, lines[lines.run == name]
-        assert {"record.json", "rows.parquet", "train.ipynb", "train.html"} <= {p.name for p in folder.iterdir()}
+        assert {"record.json", "rows.parquet", "train.ipynb", "train.html"} <= {
+            p.name for p in folder.iterdir()
+        }
         steps = read_checkpoint(folder / "model.safetensors")[0]["step"]
-        assert saved.step.is_unique and saved.step.is_monotonic_increasing and saved.step.iloc[-1] == steps, f"{name} took a step twice"
+        assert (
+            saved.step.is_unique
+            and saved.step.is_monotonic_increasing
+            and saved.step.iloc[-1] == steps
+        ), f"{name} took a step twice"
         assert saved.process.nunique() == (2 if folder == victim else 1), name
         history = pd.read_parquet(folder / "history.parquet")
-        assert history.epoch.tolist() == (list(range(1, 51 if folder == victim else 3)) if steps else [0]), name
-        said = "".join(line for c in json.loads((folder / "train.ipynb").read_text())["cells"] for o in c.get("outputs", []) for line in o.get("text", []))
+        assert history.epoch.tolist() == (
+            list(range(1, 51 if folder == victim else 3)) if steps else [0]
+        ), name
+        said = "".join(
+            line
+            for c in json.loads((folder / "train.ipynb").read_text())["cells"]
+            for o in c.get("outputs", [])
+            for line in o.get("text", [])
+        )
         assert ("goes on from its checkpoint, step" in said) == (folder == victim), said
     before = lines[(lines.run == victim.name) & (lines.process == killed["kernel"])]
-    assert 0 < before.step.max() < lines[lines.run == victim.name].step.max(), "it was killed on the way"
+    assert 0 < before.step.max() < lines[lines.run == victim.name].step.max(), (
+        "it was killed on the way"
+    )
 
 
 def test_local_workers_have_a_gpu_and_cores_of_their_own(monkeypatch):

@@ -1,4 +1,5 @@
 "The dial in a real browser: as a page opened from disk, and as the notebook's widget."
+
 import ast
 import json
 import re
@@ -11,27 +12,34 @@ from conftest import ROOT, run
 from playwright.sync_api import sync_playwright
 from safetensors.torch import save_file
 
-from prl.data.storage import read_checkpoint
-from prl.fit.config import Config
 from prl.control.conformal import conformal_sets, halves, measured
 from prl.control.dial import Dial, export_page, read_cache
+from prl.data.storage import read_checkpoint
 from prl.evaluate import group_weights, image_weights
-from prl.model.features import predict
+from prl.fit.config import Config
 from prl.longtail import shot_groups
+from prl.model.features import predict
 from prl.preference import grid, resolve
 from prl.study.many import measure
 
-RUNS = {"digits": "digits-ir50-prl-s0", "cifar100": "cifar100-ir100-prl-epochs24-s0"}  # whose caches are committed
+RUNS = {
+    "digits": "digits-ir50-prl-s0",
+    "cifar100": "cifar100-ir100-prl-epochs24-s0",
+}  # whose caches are committed
 CORNERS = [(170, 30), (30, 272), (310, 272)]  # of the triangle, in a drawing 340 wide
 
 
-def committed(name): return read_cache(ROOT / "reports/runs" / RUNS[name] / "dial.safetensors")
+def committed(name):
+    return read_cache(ROOT / "reports/runs" / RUNS[name] / "dial.safetensors")
 
 
 @pytest.fixture(scope="session")
 def browser():
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None: pytest.skip("neither Chromium nor Chrome is installed: the dial was not tried")
+    found = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if found is None:
+        pytest.skip("neither Chromium nor Chrome is installed: the dial was not tried")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium
@@ -42,27 +50,39 @@ def browser():
 def opened(browser, tmp_path):
     "A function that opens a cache's page; at the end of the test no page may have logged, raised, or asked the network for anything."
     troubles, pages = [], []
+
     def open_page(cache, width=1200):
         page = browser.new_page(viewport={"width": width, "height": 820})
         pages.append(page)
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", lambda request: request.url.startswith("file:") or troubles.append(request.url))
+        page.on(
+            "request",
+            lambda request: request.url.startswith("file:") or troubles.append(request.url),
+        )
         page.goto(export_page(cache, tmp_path / "dial.html").as_uri())
         page.wait_for_selector(".prl-dial[data-milliseconds]")
         return page
+
     yield open_page
-    for page in pages: page.close()
+    for page in pages:
+        page.close()
     assert troubles == []
 
 
-def settle(page): page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+def settle(page):
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
 
 
 def place(page, alpha):
     "Where a preference lies on the screen."
     box = page.locator(".triangle").bounding_box()
-    return [box[side] + box["width"] / 340 * sum(a * corner[k] for a, corner in zip(alpha, CORNERS)) for k, side in enumerate("xy")]
+    return [
+        box[side] + box["width"] / 340 * sum(a * corner[k] for a, corner in zip(alpha, CORNERS))
+        for k, side in enumerate("xy")
+    ]
 
 
 def drag(page, alpha, steps=5):
@@ -75,7 +95,9 @@ def drag(page, alpha, steps=5):
 
 def weights(page):
     "The preference that the sliders show."
-    return [float(text.removesuffix(" %")) / 100 for text in page.locator(".weight").all_inner_texts()]
+    return [
+        float(text.removesuffix(" %")) / 100 for text in page.locator(".weight").all_inner_texts()
+    ]
 
 
 def copied(page):
@@ -85,21 +107,34 @@ def copied(page):
 
 def shown(page):
     "Accuracy of each group and test set, percent; `all` is the uniform test set in both charts."
-    return {e.get_attribute("data-measure"): float(e.locator(".value").inner_text().removesuffix(" %")) for e in page.locator("[data-measure]").all()}
+    return {
+        e.get_attribute("data-measure"): float(e.locator(".value").inner_text().removesuffix(" %"))
+        for e in page.locator("[data-measure]").all()
+    }
 
 
 def by_library(cache, preference):
     "The same from prl.evaluate."
     config, labels, counts = cache.about["config"], cache.labels, cache.model.train_counts
-    with torch.no_grad(): right = (predict(cache.features, cache.model.heads(preference)[None])[:, 0] == labels).float()
+    with torch.no_grad():
+        right = (
+            predict(cache.features, cache.model.heads(preference)[None])[:, 0] == labels
+        ).float()
     columns = image_weights(labels, counts, "weighted")
-    columns |= group_weights(labels, columns["uniform"], shot_groups(counts, config["many_above"], config["few_below"]))
+    columns |= group_weights(
+        labels, columns["uniform"], shot_groups(counts, config["many_above"], config["few_below"])
+    )
     return {name: 100 * float(w @ right) for name, w in columns.items()}
 
 
 def shown_sets(page):
     "Coverage (%) and size (classes) of the prediction sets of each group and of all."
-    return {e.get_attribute("data-sets"): tuple(float(e.locator(part).inner_text().removesuffix(" %")) for part in (".delta", ".value")) for e in page.locator("[data-sets]").all()}
+    return {
+        e.get_attribute("data-sets"): tuple(
+            float(e.locator(part).inner_text().removesuffix(" %")) for part in (".delta", ".value")
+        )
+        for e in page.locator("[data-sets]").all()
+    }
 
 
 def sets_by_library(cache, preference):
@@ -107,18 +142,31 @@ def sets_by_library(cache, preference):
     points, half, config = grid(24), halves(cache.labels), cache.about["config"]
     far = (points - resolve(preference, cache.model.regimes)).square().sum(1)
     nearest = points[far <= far.min() + 1e-7][0]
-    sets = conformal_sets(cache.model, nearest, cache.features[half], cache.labels[half], .9, config["many_above"], config["few_below"])
-    return {row.Index: (row.coverage, row.classes) for row in measured(sets, cache.features[~half], cache.labels[~half], resamples=0)[["coverage", "classes"]].itertuples()}
+    sets = conformal_sets(
+        cache.model,
+        nearest,
+        cache.features[half],
+        cache.labels[half],
+        0.9,
+        config["many_above"],
+        config["few_below"],
+    )
+    return {
+        row.Index: (row.coverage, row.classes)
+        for row in measured(sets, cache.features[~half], cache.labels[~half], resamples=0)[
+            ["coverage", "classes"]
+        ].itertuples()
+    }
 
 
 def agrees(page, cache):
     "Every number on the page is the library's to 0.1 points or classes."
     here, there = shown(page), by_library(cache, copied(page))
     assert here.keys() == there.keys() and len(here) == 14
-    assert all(abs(here[name] - there[name]) < .1 for name in here), (here, there)
+    assert all(abs(here[name] - there[name]) < 0.1 for name in here), (here, there)
     here, there = shown_sets(page), sets_by_library(cache, copied(page))
     assert here.keys() == there.keys() == {"many", "medium", "few", "all"}
-    assert all(here[name] == pytest.approx(there[name], abs=.1) for name in here), (here, there)
+    assert all(here[name] == pytest.approx(there[name], abs=0.1) for name in here), (here, there)
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -128,9 +176,11 @@ def test_dragging_changes_the_numbers_to_the_librarys(opened, name):
     before = shown(page)
     assert copied(page) == "balanced"
     agrees(page, cache)
-    for alpha in ((.1, .2, .7), (.7, .2, .1), (0, .9, .1), (.4, .3, .3)):
+    for alpha in ((0.1, 0.2, 0.7), (0.7, 0.2, 0.1), (0, 0.9, 0.1), (0.4, 0.3, 0.3)):
         drag(page, alpha)
-        assert copied(page) == pytest.approx(alpha, abs=.01) and sum(copied(page)) == pytest.approx(1)
+        assert copied(page) == pytest.approx(alpha, abs=0.01) and sum(
+            copied(page)
+        ) == pytest.approx(1)
         assert weights(page) == pytest.approx(copied(page), abs=1e-3)
         agrees(page, cache)
         assert float(page.locator(".took").inner_text().removesuffix(" ms")) >= 0
@@ -141,7 +191,7 @@ def test_dragging_changes_the_numbers_to_the_librarys(opened, name):
 
 def test_outside_the_triangle_is_its_border(opened):
     page = opened(committed("digits"))
-    drag(page, (-.3, .4, .9))
+    drag(page, (-0.3, 0.4, 0.9))
     assert copied(page)[0] == 0 and copied(page)[2] > copied(page)[1] > 0
 
 
@@ -151,7 +201,10 @@ def test_named_preferences(opened):
     for name in ("head", "tail", "balanced"):
         page.get_by_role("button", name=name).click()
         settle(page)
-        assert copied(page) == name and page.get_by_role("button", name=name).get_attribute("aria-pressed") == "true"
+        assert (
+            copied(page) == name
+            and page.get_by_role("button", name=name).get_attribute("aria-pressed") == "true"
+        )
         agrees(page, cache)
     page.get_by_role("button", name="Copy").click()
     page.wait_for_function("document.querySelector('.copy').textContent != 'Copy'")
@@ -163,14 +216,29 @@ def test_keyboard(opened):
     page = opened(cache)
     handle = page.get_by_role("slider", name="Preference")
     handle.focus()
-    for key, expected in (("End", "tail"), ("Home", "head"), ("ArrowDown", (.98, .01, .01)), ("Shift+ArrowDown", (.88, .06, .06)), ("ArrowRight", (.88, .04, .08)), ("ArrowLeft", (.88, .06, .06))):
+    for key, expected in (
+        ("End", "tail"),
+        ("Home", "head"),
+        ("ArrowDown", (0.98, 0.01, 0.01)),
+        ("Shift+ArrowDown", (0.88, 0.06, 0.06)),
+        ("ArrowRight", (0.88, 0.04, 0.08)),
+        ("ArrowLeft", (0.88, 0.06, 0.06)),
+    ):
         page.keyboard.press(key)
         settle(page)
-        assert copied(page) == (expected if isinstance(expected, str) else pytest.approx(expected)), key
-    assert handle.get_attribute("aria-valuenow") == "88" and handle.get_attribute("aria-valuetext") == "forward 88.0 %, uniform 6.0 %, backward 6.0 %"
+        assert copied(page) == (
+            expected if isinstance(expected, str) else pytest.approx(expected)
+        ), key
+    assert (
+        handle.get_attribute("aria-valuenow") == "88"
+        and handle.get_attribute("aria-valuetext")
+        == "forward 88.0 %, uniform 6.0 %, backward 6.0 %"
+    )
     agrees(page, cache)
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "head", "the named preferences follow"
+    assert page.evaluate("document.activeElement.textContent") == "head", (
+        "the named preferences follow"
+    )
 
 
 def test_sliders_are_linked(opened):
@@ -180,30 +248,47 @@ def test_sliders_are_linked(opened):
     head.focus()
     page.keyboard.press("ArrowRight")
     settle(page)
-    assert copied(page) == pytest.approx((.34, .33, .33))
+    assert copied(page) == pytest.approx((0.34, 0.33, 0.33))
     uniform.fill("50")
     settle(page)
-    assert copied(page) == pytest.approx((.254, .5, .246), abs=.0011), "the others keep their ratio"
+    assert copied(page) == pytest.approx((0.254, 0.5, 0.246), abs=0.0011), (
+        "the others keep their ratio"
+    )
     uniform.fill("100")
     tail.fill("40")
     settle(page)
-    assert copied(page) == pytest.approx((0, .6, .4)) and sum(weights(page)) == pytest.approx(1)
-    assert [s.get_attribute("aria-valuetext") for s in (head, uniform, tail)] == ["0.0 %", "60.0 %", "40.0 %"]
+    assert copied(page) == pytest.approx((0, 0.6, 0.4)) and sum(weights(page)) == pytest.approx(1)
+    assert [s.get_attribute("aria-valuetext") for s in (head, uniform, tail)] == [
+        "0.0 %",
+        "60.0 %",
+        "40.0 %",
+    ]
     agrees(page, cache)
 
 
 def test_says_what_made_it(opened):
     cache = committed("cifar100")
     footer = opened(cache).locator("footer").inner_text()
-    for said in ("every class has its own threshold, from half of its test images", "the nearest of 325 preferences", "off by up to 1.5 points",
-                 "cifar100", "24 epochs", "seed 0", cache.about["commit"], cache.about["hardware"], "whole test set (10,000 images)", "weighted"): assert said in footer
+    for said in (
+        "every class has its own threshold, from half of its test images",
+        "the nearest of 325 preferences",
+        "off by up to 1.5 points",
+        "cifar100",
+        "24 epochs",
+        "seed 0",
+        cache.about["commit"],
+        cache.about["hardware"],
+        "whole test set (10,000 images)",
+        "weighted",
+    ):
+        assert said in footer
 
 
 def test_a_narrow_screen_shows_everything(opened):
     page = opened(committed("cifar100"), width=400)
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
-    drag(page, (.2, .2, .6))
-    assert copied(page) == pytest.approx((.2, .2, .6), abs=.01)
+    drag(page, (0.2, 0.2, 0.6))
+    assert copied(page) == pytest.approx((0.2, 0.2, 0.6), abs=0.01)
 
 
 def test_prediction_sets_say_how_many_classes_are_left(opened):
@@ -214,22 +299,38 @@ def test_prediction_sets_say_how_many_classes_are_left(opened):
         page.get_by_role("button", name=name).click()
         settle(page)
         few[name] = shown_sets(page)["few"][1]
-    assert few["tail"] < few["head"], "the tail preference leaves a few-shot image with fewer classes"
+    assert few["tail"] < few["head"], (
+        "the tail preference leaves a few-shot image with fewer classes"
+    )
 
 
 def test_a_cache_without_prediction_sets_shows_the_rest(opened, tmp_path):
     cache = committed("digits")
-    save_file({k: v for k, v in read_checkpoint(cache.path)[1].items() if "set" not in k}, tmp_path / "none.safetensors", {"about": json.dumps(cache.about | {"sets": None})})
+    save_file(
+        {k: v for k, v in read_checkpoint(cache.path)[1].items() if "set" not in k},
+        tmp_path / "none.safetensors",
+        {"about": json.dumps(cache.about | {"sets": None})},
+    )
     page = opened(cache._replace(path=tmp_path / "none.safetensors"))
     assert page.locator(".sets").inner_text() == "" and len(shown(page)) == 14
 
 
-@pytest.mark.parametrize("settings", [{"branches": 3}, {"rank": 4, "branches": 3}, {"method": "prl_no_hypernet"}, {"method": "prl_released"}, {"method": "dial"}, {"regimes": "vertex"}],
-                         ids=["three branches", "low rank", "free heads", "released", "post-hoc dial", "vertex"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"branches": 3},
+        {"rank": 4, "branches": 3},
+        {"method": "prl_no_hypernet"},
+        {"method": "prl_released"},
+        {"method": "dial"},
+        {"regimes": "vertex"},
+    ],
+    ids=["three branches", "low rank", "free heads", "released", "post-hoc dial", "vertex"],
+)
 def test_other_heads(opened, settings, tmp_path):
     cache = read_cache(measure(Config(runs=str(tmp_path), epochs=2, simplex_steps=1, **settings)))
     page = opened(cache)
-    for alpha in ((.1, .3, .6), (.8, .1, .1)):
+    for alpha in ((0.1, 0.3, 0.6), (0.8, 0.1, 0.1)):
         drag(page, alpha)
         agrees(page, cache)
 
@@ -246,7 +347,16 @@ WIDGET = """async ([source, cache, preference]) => {  // a page in the place of 
 
 
 def test_explore_names_a_wrong_parameter(tmp_path):
-    done = run(sys.executable, "-m", "papermill", "nbs/explore.ipynb", tmp_path / "out.ipynb", "-p", "rum", "reports/runs/digits-ir50-prl-s0")
+    done = run(
+        sys.executable,
+        "-m",
+        "papermill",
+        "nbs/explore.ipynb",
+        tmp_path / "out.ipynb",
+        "-p",
+        "rum",
+        "reports/runs/digits-ir50-prl-s0",
+    )
     assert done.returncode != 0 and "did you mean 'run'" in done.stderr
 
 
@@ -259,13 +369,15 @@ def test_widget(browser):
     page.evaluate(WIDGET, [dial._esm, list(dial.cache), dial.preference])
     settle(page)
     assert copied(page) == "tail", "it starts where Python is"
-    drag(page, (.3, .1, .6))
+    drag(page, (0.3, 0.1, 0.6))
     dial.preference = page.evaluate("saved.at(-1)")  # Python is told, and keeps what it was told
     assert dial.preference == pytest.approx(copied(page)) == page.evaluate("saved.at(-1)")
     count = page.evaluate("saved.length")
     page.evaluate("fromPython([1, 0, 0])")
     settle(page)
-    assert copied(page) == "head" and page.evaluate("saved.length") == count, "what comes from Python is not sent back"
+    assert copied(page) == "head" and page.evaluate("saved.length") == count, (
+        "what comes from Python is not sent back"
+    )
     agrees(page, cache)
     page.evaluate("cleanUp(); fromPython([0, 0.5, 0.5])")
     settle(page)

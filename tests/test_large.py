@@ -1,4 +1,5 @@
 "The field's large data sets, on small trees in their layouts: check, train, evaluate, report; and what goes wrong with files."
+
 import json
 import sys
 
@@ -10,15 +11,28 @@ from PIL import Image
 from test_commands import papermill
 
 import prl.data.dataset
+from prl.data.lists import RELEASES
 from prl.fit.config import Config, run_folder
 from prl.fit.loop import fit
-from prl.data.lists import RELEASES
 
 COUNTS = 24, 12, 6, 3, 2, 2  # training images of each class
-LAYOUTS = {"imagenet_lt": ("train/n0144{c}/n0144{c}_{i}.JPEG", "val/n0144{c}/ILSVRC2012_val_{c}{i}.JPEG"),
-           "places_lt": ("data_256/a/field{c}/{i}.jpg", "val_256/Places365_val_{c}{i}.jpg"),
-           "inaturalist": ("train_val2018/Aves/{c}/{i}.jpg", "train_val2018/Aves/{c}/held{i}.jpg")}
-SMALL = dict(backbone="resnet18", weights="none", frozen_stages=0, image_size=32, batch_size=16, epochs=2, workers=2, simplex_steps=4, precision="float32", device="cpu")
+LAYOUTS = {
+    "imagenet_lt": ("train/n0144{c}/n0144{c}_{i}.JPEG", "val/n0144{c}/ILSVRC2012_val_{c}{i}.JPEG"),
+    "places_lt": ("data_256/a/field{c}/{i}.jpg", "val_256/Places365_val_{c}{i}.jpg"),
+    "inaturalist": ("train_val2018/Aves/{c}/{i}.jpg", "train_val2018/Aves/{c}/held{i}.jpg"),
+}
+SMALL = dict(
+    backbone="resnet18",
+    weights="none",
+    frozen_stages=0,
+    image_size=32,
+    batch_size=16,
+    epochs=2,
+    workers=2,
+    simplex_steps=4,
+    precision="float32",
+    device="cpu",
+)
 
 
 def photograph(path, c, rng):
@@ -27,15 +41,20 @@ def photograph(path, c, rng):
     pixels = (rng.integers(0, 60, (*rng.integers(30, 90, 2), 3)) + 30 * c).astype(np.uint8)
     exif = Image.Exif()
     exif[0x0112] = int(rng.integers(1, 9))
-    Image.fromarray(pixels).convert(rng.choice(["RGB", "RGB", "L", "CMYK"])).save(path, "JPEG", exif=exif)
+    Image.fromarray(pixels).convert(rng.choice(["RGB", "RGB", "L", "CMYK"])).save(
+        path, "JPEG", exif=exif
+    )
 
 
 def tree(dataset, root, each=3):
     "Images and lists as the public release has them."
     rng = np.random.default_rng(0)
-    for pattern, name, counts in zip(LAYOUTS[dataset], RELEASES[dataset].lists, (COUNTS, (each,) * len(COUNTS))):
+    for pattern, name, counts in zip(
+        LAYOUTS[dataset], RELEASES[dataset].lists, (COUNTS, (each,) * len(COUNTS))
+    ):
         lines = [(pattern.format(c=c, i=i), c) for c, n in enumerate(counts) for i in range(n)]
-        for path, c in lines: photograph(root / path, c, rng)
+        for path, c in lines:
+            photograph(root / path, c, rng)
         (root / name).write_text("".join(f"{path} {c}\n" for path, c in lines))
     return root
 
@@ -44,55 +63,111 @@ def tree(dataset, root, each=3):
 def test_large_data_sets_from_check_to_report(dataset, tmp_path):
     root, runs = tree(dataset, tmp_path / "data"), tmp_path / "runs"
     found = prl.data.check(dataset, root).set_index("what")
-    assert found.found["training files there"] == sum(COUNTS) and found.says["test files there"] == "ok"
+    assert (
+        found.found["training files there"] == sum(COUNTS)
+        and found.says["test files there"] == "ok"
+    )
     assert found.found["classes"] == len(COUNTS) and found.says["classes"].startswith("differs")
-    given = [part for k, v in (SMALL | dict(dataset=dataset, data_root=root, runs=runs)).items() for part in ("-p", k, str(v))]
+    given = [
+        part
+        for k, v in (SMALL | dict(dataset=dataset, data_root=root, runs=runs)).items()
+        for part in ("-p", k, str(v))
+    ]
     done = papermill("nbs/train.ipynb", str(tmp_path / "out.ipynb"), *given)
     assert done.returncode == 0, done.stderr[-3000:]
     (folder,) = [p.parent for p in runs.glob("*/record.json")]
-    record, rows = json.loads((folder / "record.json").read_text()), pd.read_parquet(folder / "rows.parquet")
-    assert (record["train_counts"], record["test_images"], record["config"]["rank"]) == ([*COUNTS], 18, 32)
+    record, rows = (
+        json.loads((folder / "record.json").read_text()),
+        pd.read_parquet(folder / "rows.parquet"),
+    )
+    assert (record["train_counts"], record["test_images"], record["config"]["rank"]) == (
+        [*COUNTS],
+        18,
+        32,
+    )
     ratios = (3, 2) if dataset == "inaturalist" else (50, 25, 10, 5, 2)
-    assert set(rows.environment) == {"uniform", *(f"{d}-{r}" for d in ("forward", "backward") for r in ratios)}
-    assert {"balanced", "head", "tail", "grid", "edge"} <= set(rows.preference) and rows.value.notna().all()
+    assert set(rows.environment) == {
+        "uniform",
+        *(f"{d}-{r}" for d in ("forward", "backward") for r in ratios),
+    }
+    assert {"balanced", "head", "tail", "grid", "edge"} <= set(
+        rows.preference
+    ) and rows.value.notna().all()
     report = papermill("nbs/report.ipynb", str(tmp_path / "report.ipynb"), "-p", "runs", str(runs))
     assert report.returncode == 0, report.stderr[-3000:]
 
 
-def real_lists(): return ROOT.parent / "shared/reference/lists"
+def real_lists():
+    return ROOT.parent / "shared/reference/lists"
 
 
 @pytest.mark.skipif(not real_lists().is_dir(), reason="the public lists are not here")
 def test_counts_of_the_public_places_lists():
     found = prl.data.check("places_lt", real_lists()).set_index("what")
-    counted = ["training images listed", "classes", "largest class", "smallest class", "many, medium, few-shot classes", "test images listed", "test images of a class"]
+    counted = [
+        "training images listed",
+        "classes",
+        "largest class",
+        "smallest class",
+        "many, medium, few-shot classes",
+        "test images listed",
+        "test images of a class",
+    ]
     assert (found.says[counted] == "ok").all(), found
-    assert found.found["training files there"] == 0 and found.says["folder of the images"].startswith("get it")
+    assert found.found["training files there"] == 0 and found.says[
+        "folder of the images"
+    ].startswith("get it")
 
 
 def test_an_image_that_cannot_be_read_from_the_third_epoch_on(tmp_path, monkeypatch):
     "Named and the last checkpoint kept; or left out and counted; a run does not go on with files that changed."
     import prl.fit.loop
+
     row = prl.fit.loop.epoch_row
+
     def then_tear(epoch, *rest):
-        if epoch == 1: (root / torn).write_bytes((root / torn).read_bytes()[:200])
+        if epoch == 1:
+            (root / torn).write_bytes((root / torn).read_bytes()[:200])
         return row(epoch, *rest)
+
     monkeypatch.setattr(prl.fit.loop, "epoch_row", then_tear)
     for unreadable in ("stop", "skip"):
         root, torn = tree("places_lt", tmp_path / unreadable), "data_256/a/field0/5.jpg"
-        config = Config(**SMALL | dict(dataset="places_lt", data_root=str(root), runs=str(tmp_path / "runs" / unreadable), epochs=4, unreadable=unreadable, workers=1))
+        config = Config(
+            **SMALL
+            | dict(
+                dataset="places_lt",
+                data_root=str(root),
+                runs=str(tmp_path / "runs" / unreadable),
+                epochs=4,
+                unreadable=unreadable,
+                workers=1,
+            )
+        )
         if unreadable == "skip":
             run_ = fit(config)
             assert run_.made_by["unreadable"] == [torn] and len(run_.history) == 4
             continue
-        with pytest.raises(ValueError, match="field0/5.jpg.*unreadable='skip'"): fit(config)
-        assert prl.fit.loop.load(run_folder(config)) and not (run_folder(config) / "history.parquet").exists()
-        with pytest.raises(ValueError, match="it saw other images"): fit(config)
+        with pytest.raises(ValueError, match="field0/5.jpg.*unreadable='skip'"):
+            fit(config)
+        assert (
+            prl.fit.loop.load(run_folder(config))
+            and not (run_folder(config) / "history.parquet").exists()
+        )
+        with pytest.raises(ValueError, match="it saw other images"):
+            fit(config)
 
 
 def test_a_list_that_names_a_missing_file(tmp_path):
     root = tree("imagenet_lt", tmp_path / "data")
     (root / "val/n01443/ILSVRC2012_val_31.JPEG").unlink()
-    assert prl.data.check("imagenet_lt", root).set_index("what").says["test files there"] == "the first that is missing: val/n01443/ILSVRC2012_val_31.JPEG"
-    done = run(sys.executable, "-c", f"import prl.data.dataset; prl.data.load('imagenet_lt', {str(root)!r}, image_size=32, crop='resized').test.images[:]")
+    assert (
+        prl.data.check("imagenet_lt", root).set_index("what").says["test files there"]
+        == "the first that is missing: val/n01443/ILSVRC2012_val_31.JPEG"
+    )
+    done = run(
+        sys.executable,
+        "-c",
+        f"import prl.data.dataset; prl.data.load('imagenet_lt', {str(root)!r}, image_size=32, crop='resized').test.images[:]",
+    )
     assert done.returncode and "ILSVRC2012_val_31.JPEG" in done.stderr

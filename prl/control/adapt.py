@@ -21,53 +21,92 @@ from ..method.registry import METHODS
 from ..preference import edge, grid, named
 
 # %% ../../nbs/10_control/adapt.ipynb #2c450877
-def reference(model): # a preference (T,), None for a fixed classifier
+def reference(model):  # a preference (T,), None for a fixed classifier
     "The preference whose logits the test prior is read from."
-    if model.controllable: return named("head" if model.by_regime else "balanced", model.regimes)
+    if model.controllable:
+        return named("head" if model.by_regime else "balanced", model.regimes)
+
 
 class Calibration(NamedTuple):
     "What labelled images say of the evidence: `evidence / temperature + slope · log π`."
-    temperature: float = 1.
-    slope: float = 0.
+
+    temperature: float = 1.0
+    slope: float = 0.0
+
 
 @torch.no_grad()
-def evidence(model, features:torch.Tensor, # (N, branches, d), from `prl.evaluate.test_features`
-             calibration:Calibration=Calibration(), # from `calibrate`
-            )->torch.Tensor: # (N, C), nats, each row up to a constant
+def evidence(
+    model,
+    features: torch.Tensor,  # (N, branches, d), from `prl.evaluate.test_features`
+    calibration: Calibration = Calibration(),  # from `calibrate`
+) -> torch.Tensor:  # (N, C), nats, each row up to a constant
     "`log p(x|c)` of each image, under the reference preference."
-    if not len(features): raise ValueError("there are no unlabelled images to learn from: give some, or set the preference yourself")
+    if not len(features):
+        raise ValueError(
+            "there are no unlabelled images to learn from: give some, or set the preference yourself"
+        )
     device, alpha = model.log_prior.device, reference(model)
     own = log_target(model, alpha)
-    if not own.isfinite().all(): raise ValueError("the model's logits name no prior (a class without training images, or a loss with margins): estimate with another method, or set the prior yourself")
+    if not own.isfinite().all():
+        raise ValueError(
+            "the model's logits name no prior (a class without training images, or a loss with margins): estimate with another method, or set the prior yourself"
+        )
     logits = model.logits(features.to(device), alpha).cpu()
     if not logits.isfinite().all():
-        raise ValueError(f"logits of {int((~logits.isfinite().all(1)).sum())} of {len(logits)} images are not finite: the images or features are damaged, or the model's weights have diverged; take an earlier checkpoint")
+        raise ValueError(
+            f"logits of {int((~logits.isfinite().all(1)).sum())} of {len(logits)} images are not finite: the images or features are damaged, or the model's weights have diverged; take an earlier checkpoint"
+        )
     return (logits - own) / calibration.temperature + calibration.slope * model.log_prior.cpu()
 
 # %% ../../nbs/10_control/adapt.ipynb #f9721b83
-def _labelled(evidence, labels): # class numbers that fit, or an error
+def _labelled(evidence, labels):  # class numbers that fit, or an error
     labels = torch.as_tensor(np.asarray(labels))
-    if len(labels) != len(evidence): raise ValueError(f"{len(evidence)} images for {len(labels)} labels: expected one label for each image")
-    if labels.is_floating_point() or not len(labels) or labels.min() < 0 or labels.max() >= evidence.shape[1]:
-        raise ValueError(f"labels are {labels[:5].tolist()} ...: expected class numbers from 0 to {evidence.shape[1] - 1}")
-    if not evidence.isfinite().all(): raise ValueError("the labelled images' evidence is not finite: compute it by `prl.control.adapt.evidence`, which says what is damaged")
+    if len(labels) != len(evidence):
+        raise ValueError(
+            f"{len(evidence)} images for {len(labels)} labels: expected one label for each image"
+        )
+    if (
+        labels.is_floating_point()
+        or not len(labels)
+        or labels.min() < 0
+        or labels.max() >= evidence.shape[1]
+    ):
+        raise ValueError(
+            f"labels are {labels[:5].tolist()} ...: expected class numbers from 0 to {evidence.shape[1] - 1}"
+        )
+    if not evidence.isfinite().all():
+        raise ValueError(
+            "the labelled images' evidence is not finite: compute it by `prl.control.adapt.evidence`, which says what is damaged"
+        )
     return labels
 
-def calibrate(evidence:torch.Tensor, # (N, C), of labelled images that were not trained on
-              labels:torch.Tensor, # (N,)
-              log_prior:torch.Tensor, # (C,), log π of the training set
-             )->Calibration:
+
+def calibrate(
+    evidence: torch.Tensor,  # (N, C), of labelled images that were not trained on
+    labels: torch.Tensor,  # (N,)
+    log_prior: torch.Tensor,  # (C,), log π of the training set
+) -> Calibration:
     "Temperature and a bias along the training prior by maximum likelihood (bias-corrected temperature scaling, Alexandari et al. 2020, with the biases held to one multiple of log π); the images are weighted to the training prior. Log of the temperature and multiple have a standard normal prior: without one they run away on a few images that are all right."
     labels, log_prior = _labelled(evidence, labels), log_prior.cpu()
-    if len(labels.unique()) < 2: raise ValueError("the labelled images are of fewer than two classes: give images of several, or leave the calibration out")
+    if len(labels.unique()) < 2:
+        raise ValueError(
+            "the labelled images are of fewer than two classes: give images of several, or leave the calibration out"
+        )
     weight = (log_prior.exp() / torch.bincount(labels, minlength=len(log_prior)))[labels]
-    x = torch.zeros(2, dtype=torch.float64, requires_grad=True)                                  # log of the temperature, slope
+    x = torch.zeros(2, dtype=torch.float64, requires_grad=True)  # log of the temperature, slope
     optimizer = torch.optim.LBFGS([x], max_iter=100, line_search_fn="strong_wolfe")
+
     def loss():
         optimizer.zero_grad()
-        value = (weight * F.cross_entropy(evidence.double() * (-x[0]).exp() + (1 + x[1]) * log_prior, labels, reduction="none")).sum() / weight.sum() + x.square().sum() / (2 * len(labels))
+        value = (
+            weight
+            * F.cross_entropy(
+                evidence.double() * (-x[0]).exp() + (1 + x[1]) * log_prior, labels, reduction="none"
+            )
+        ).sum() / weight.sum() + x.square().sum() / (2 * len(labels))
         value.backward()
         return value
+
     optimizer.step(loss)
     log_temperature, slope = x.detach().tolist()
     return Calibration(float(np.exp(log_temperature)), slope)
@@ -75,105 +114,157 @@ def calibrate(evidence:torch.Tensor, # (N, C), of labelled images that were not 
 # %% ../../nbs/10_control/adapt.ipynb #d33c5130
 STEPS = torch.linspace(-1, 3, 81)  # of t
 
-def family(log_prior:torch.Tensor)->torch.Tensor: # (C,) -> (81, C), log q_t
+
+def family(log_prior: torch.Tensor) -> torch.Tensor:  # (C,) -> (81, C), log q_t
     return torch.log_softmax((1 - STEPS)[:, None] * log_prior.cpu(), 1)
 
-def _likelihoods(evidence): # p(x|c), each row up to a factor: sums over classes become matrix products
+
+def _likelihoods(
+    evidence,
+):  # p(x|c), each row up to a factor: sums over classes become matrix products
     return (evidence - evidence.max(1, keepdim=True).values).double().exp()
 
-def log_likelihood(evidence:torch.Tensor, # (N, C)
-                   log_priors:torch.Tensor, # (P, C)
-                  )->torch.Tensor: # (P,), nats, up to a constant
+
+def log_likelihood(
+    evidence: torch.Tensor,  # (N, C)
+    log_priors: torch.Tensor,  # (P, C)
+) -> torch.Tensor:  # (P,), nats, up to a constant
     "`Σ_x log Σ_c q(c) p(x|c)` under each prior."
     return (_likelihoods(evidence) @ log_priors.double().exp().T).clamp(min=1e-300).log().sum(0)
 
-def family_prior(evidence:torch.Tensor, # (N, C)
-                 log_prior:torch.Tensor, # (C,), log π
-                )->torch.Tensor: # (C,), sums to 1
+
+def family_prior(
+    evidence: torch.Tensor,  # (N, C)
+    log_prior: torch.Tensor,  # (C,), log π
+) -> torch.Tensor:  # (C,), sums to 1
     "The most likely prior of the family."
     priors = family(log_prior)
     return priors[log_likelihood(evidence, priors).argmax()].exp()
 
 # %% ../../nbs/10_control/adapt.ipynb #71369933
-def em_prior(evidence:torch.Tensor, # (N, C)
-             start:torch.Tensor, # (C,), sums to 1
-             pseudo:float=0., # images of the start's mixture that count beside the N
-             iterations:int=500,
-            )->torch.Tensor: # (C,), sums to 1
+def em_prior(
+    evidence: torch.Tensor,  # (N, C)
+    start: torch.Tensor,  # (C,), sums to 1
+    pseudo: float = 0.0,  # images of the start's mixture that count beside the N
+    iterations: int = 500,
+) -> torch.Tensor:  # (C,), sums to 1
     "Expectation-maximisation (Saerens et al. 2002, eqs. 2.9 and 2.10); with pseudo-images the maximum a posteriori under a Dirichlet distribution around `start`."
     likelihoods, start = _likelihoods(evidence), start.double()
     q = start
     for _ in range(iterations):
         # the sum of the posteriors q(c) p(x|c) / Σ_k q(k) p(x|k)
-        new = q * (likelihoods.T @ (likelihoods @ q).clamp(min=1e-300).reciprocal()) + pseudo * start
+        new = (
+            q * (likelihoods.T @ (likelihoods @ q).clamp(min=1e-300).reciprocal()) + pseudo * start
+        )
         new = new / new.sum()
         moved, q = (new - q).abs().sum(), new
-        if moved < 1e-5: break
+        if moved < 1e-5:
+            break
     return q.float()
 
-def bbse_prior(evidence:torch.Tensor, # (N, C), of the unlabelled images
-               labelled:torch.Tensor, # (M, C), of labelled images that were not trained on
-               labels:torch.Tensor, # (M,)
-               log_prior:torch.Tensor, # (C,), log π
-              )->torch.Tensor: # (C,), sums to 1
+
+def bbse_prior(
+    evidence: torch.Tensor,  # (N, C), of the unlabelled images
+    labelled: torch.Tensor,  # (M, C), of labelled images that were not trained on
+    labels: torch.Tensor,  # (M,)
+    log_prior: torch.Tensor,  # (C,), log π
+) -> torch.Tensor:  # (C,), sums to 1
     "Black-box shift estimation (Lipton et al. 2018, eq. 3), by least squares over priors without negative entries."
     classes, labels = len(log_prior), _labelled(labelled, labels)
     missing = (torch.bincount(labels, minlength=classes) == 0).nonzero()[:, 0].tolist()
-    if missing: raise ValueError(f"classes {missing[:5]} have no labelled image: black-box shift estimation needs the confusion of every class; give some, or estimate by 'family'")
-    def predicted(seen): return F.one_hot((seen + log_prior.cpu()).argmax(1), classes).double()
-    confusion = torch.stack([predicted(labelled[labels == c]).mean(0) for c in range(classes)], 1).numpy()  # column: true class
+    if missing:
+        raise ValueError(
+            f"classes {missing[:5]} have no labelled image: black-box shift estimation needs the confusion of every class; give some, or estimate by 'family'"
+        )
+
+    def predicted(seen):
+        return F.one_hot((seen + log_prior.cpu()).argmax(1), classes).double()
+
+    confusion = torch.stack(
+        [predicted(labelled[labels == c]).mean(0) for c in range(classes)], 1
+    ).numpy()  # column: true class
     solved = torch.from_numpy(nnls(confusion, predicted(evidence).mean(0).numpy())[0]).float()
-    if not solved.sum() > 0: raise ValueError("no class that is predicted here was ever predicted on the labelled images: label more images, or estimate by 'family'")
+    if not solved.sum() > 0:
+        raise ValueError(
+            "no class that is predicted here was ever predicted on the labelled images: label more images, or estimate by 'family'"
+        )
     return solved / solved.sum()
 
 # %% ../../nbs/10_control/adapt.ipynb #030402c0
 class Found(NamedTuple):
     "What unlabelled images say, and the classifier for them: logits `evidence + log prior`."
+
     prior: torch.Tensor  # (C,), the class prior of the images
     alpha: torch.Tensor = None  # (T,), the preference that was trained for the nearest prior; None for a fixed classifier
     label: str = "none"  # the reference preference
     calibration: Calibration = Calibration()
 
-    def logits(self, model, features): # (N, branches, d) -> (N, C)
+    def logits(self, model, features):  # (N, branches, d) -> (N, C)
         return evidence(model, features, self.calibration) + self.prior.clamp(min=1e-12).log()
+
 
 WAYS = ("family", "map", "em")
 
-def find(model, features:torch.Tensor, # (N, branches, d), of unlabelled images, from `prl.evaluate.test_features`
-         by:str="family", # family: one number between head and tail; em: a number for each class; map: those, held to the family's by as many pseudo-images as there are images
-         calibration:Calibration=Calibration(), # from `calibrate`, where there are labelled images
-        )->Found:
+
+def find(
+    model,
+    features: torch.Tensor,  # (N, branches, d), of unlabelled images, from `prl.evaluate.test_features`
+    by: str = "family",  # family: one number between head and tail; em: a number for each class; map: those, held to the family's by as many pseudo-images as there are images
+    calibration: Calibration = Calibration(),  # from `calibrate`, where there are labelled images
+) -> Found:
     "The class prior of unlabelled images."
     seen = evidence(model, features, calibration)
     answered = (seen + model.log_prior.cpu()).argmax(1).unique()
     if len(answered) == 1:
-        raise ValueError(f"all {len(seen)} images look like class {model.class_names[answered[0]]!r}: a prior cannot be told from one class; give images in the mixture that you expect, or set the preference yourself")
+        raise ValueError(
+            f"all {len(seen)} images look like class {model.class_names[answered[0]]!r}: a prior cannot be told from one class; give images in the mixture that you expect, or set the preference yourself"
+        )
     return _found(model, estimate(seen, model.log_prior, by), calibration)
 
-def estimate(evidence:torch.Tensor, # (N, C)
-             log_prior:torch.Tensor, # (C,), log π
-             by:str="family")->torch.Tensor: # (C,), sums to 1
+
+def estimate(
+    evidence: torch.Tensor,  # (N, C)
+    log_prior: torch.Tensor,  # (C,), log π
+    by: str = "family",
+) -> torch.Tensor:  # (C,), sums to 1
     "The prior by one of `WAYS`."
-    if by not in WAYS: raise ValueError(f"by is {by!r}: expected one of {', '.join(WAYS)}")
-    if by == "em": return em_prior(evidence, torch.full((len(log_prior),), 1 / len(log_prior)))
+    if by not in WAYS:
+        raise ValueError(f"by is {by!r}: expected one of {', '.join(WAYS)}")
+    if by == "em":
+        return em_prior(evidence, torch.full((len(log_prior),), 1 / len(log_prior)))
     near = family_prior(evidence, log_prior)
     return near if by == "family" else em_prior(evidence, near, len(evidence))
 
+
 def _found(model, prior, calibration):
-    if not model.controllable: return Found(prior, calibration=calibration)
-    return Found(prior, nearest_preference(model, prior), "head" if model.by_regime else "balanced", calibration)
+    if not model.controllable:
+        return Found(prior, calibration=calibration)
+    return Found(
+        prior,
+        nearest_preference(model, prior),
+        "head" if model.by_regime else "balanced",
+        calibration,
+    )
+
 
 @torch.no_grad()
-def targets(model, alphas:torch.Tensor)->torch.Tensor: # (P, T) -> (P, C), log, each normalised
+def targets(model, alphas: torch.Tensor) -> torch.Tensor:  # (P, T) -> (P, C), log, each normalised
     "The prior that each preference was trained for."
-    return log_target(model, alphas.to(model.log_prior.device)).expand(len(alphas), -1).log_softmax(1)
+    return (
+        log_target(model, alphas.to(model.log_prior.device)).expand(len(alphas), -1).log_softmax(1)
+    )
 
-def candidates(model, steps:int=20)->torch.Tensor: # (P, T)
+
+def candidates(model, steps: int = 20) -> torch.Tensor:  # (P, T)
     "Preferences whose prior is known: the simplex grid, or for experts that were trained by regime the edge from head to tail, because at the simplex' other borders no regime's density is left to tell."
     return edge(10 * steps, model.regimes) if model.by_regime else grid(steps)
 
-def nearest_preference(model, prior:torch.Tensor, # (C,)
-                       steps:int=20)->torch.Tensor: # (T,)
+
+def nearest_preference(
+    model,
+    prior: torch.Tensor,  # (C,)
+    steps: int = 20,
+) -> torch.Tensor:  # (T,)
     "The preference that was trained for the nearest prior (total variation); of equal ones the one nearest to the middle."
     alphas = candidates(model, steps)
     distance = (targets(model, alphas).exp() - prior).abs().sum(1)
@@ -182,43 +273,74 @@ def nearest_preference(model, prior:torch.Tensor, # (C,)
 # %% ../../nbs/10_control/adapt.ipynb #99859af4
 class Online:
     "A prior that follows a stream of unlabelled images."
-    def __init__(self, model, calibration:Calibration=Calibration(),
-                 memory:float=float("inf"), # images after which one counts for 1/e
-                ):
-        if not memory > 0: raise ValueError(f"memory is {memory}: expected a number of images above 0")
+
+    def __init__(
+        self,
+        model,
+        calibration: Calibration = Calibration(),
+        memory: float = float("inf"),  # images after which one counts for 1/e
+    ):
+        if not memory > 0:
+            raise ValueError(f"memory is {memory}: expected a number of images above 0")
         self.model, self.calibration, self.memory = model, calibration, memory
         self.priors = family(model.log_prior)
         self.sums = torch.zeros(len(STEPS), dtype=torch.float64)
 
-    def update(self, features:torch.Tensor)->Found: # (N, branches, d), the next images
+    def update(self, features: torch.Tensor) -> Found:  # (N, branches, d), the next images
         "What all images so far say; within one call none fades."
         seen = evidence(self.model, features, self.calibration)
         self.sums = self.sums * np.exp(-len(seen) / self.memory) + log_likelihood(seen, self.priors)
         return _found(self.model, self.priors[self.sums.argmax()].exp(), self.calibration)
 
 # %% ../../nbs/10_control/adapt.ipynb #22724770
-def likely_preference(model, evidence:torch.Tensor, # (N, C)
-                      steps:int=20)->torch.Tensor: # (T,)
+def likely_preference(
+    model,
+    evidence: torch.Tensor,  # (N, C)
+    steps: int = 20,
+) -> torch.Tensor:  # (T,)
     "The preference whose environment π_α makes the images most likely."
     alphas = candidates(model, steps)
     return alphas[log_likelihood(evidence, targets(model, alphas)).argmax()]
 
+
 @torch.no_grad()
-def stability(model, views:torch.Tensor, # (2, N, branches, d), features of two views of each image
-              alphas:torch.Tensor, # (P, T)
-             )->torch.Tensor: # (P, N), in 0..1
+def stability(
+    model,
+    views: torch.Tensor,  # (2, N, branches, d), features of two views of each image
+    alphas: torch.Tensor,  # (P, T)
+) -> torch.Tensor:  # (P, N), in 0..1
     "Cosine similarity of the two views' predicted probabilities (Zhang et al. 2022, SADE, prediction stability) under each preference; the highest mean over a test set is SADE's choice."
+
     def of(alpha):
-        one, other = (F.softmax(model.logits(v.to(model.log_prior.device).float(), alpha), 1) for v in views)
+        one, other = (
+            F.softmax(model.logits(v.to(model.log_prior.device).float(), alpha), 1) for v in views
+        )
         return F.cosine_similarity(one, other, dim=1).cpu()
+
     return torch.stack([of(a) for a in alphas])
 
 # %% ../../nbs/10_control/adapt.ipynb #c2f501cb
-def adapt_each(model, config, test, # `Images`
-               features, # of the test images, from `test_features`
-               ratios=RATIOS)->dict: # test environment -> `Found`, or the method's own `Adapted`; empty where the logits name no prior
+def adapt_each(
+    model,
+    config,
+    test,  # `Images`
+    features,  # of the test images, from `test_features`
+    ratios=RATIOS,
+) -> dict:  # test environment -> `Found`, or the method's own `Adapted`; empty where the logits name no prior
     "A test-time step on each test environment, which never sees a label."
-    if METHODS[config.method].adapt is not None: return adapt(model, config, test, features, ratios)
-    if not log_target(model, reference(model)).isfinite().all(): return {}
-    def prior_of(index): return estimate(evidence(model, features[index]), model.log_prior)  # without the refusals of `find`: a bad model is measured too
-    return {name: _found(model, prior_of(weight.nonzero()[:, 0]), Calibration()) for name, weight in image_weights(test.labels.cpu(), model.train_counts, "sampled", ratios).items()}
+    if METHODS[config.method].adapt is not None:
+        return adapt(model, config, test, features, ratios)
+    if not log_target(model, reference(model)).isfinite().all():
+        return {}
+
+    def prior_of(index):
+        return estimate(
+            evidence(model, features[index]), model.log_prior
+        )  # without the refusals of `find`: a bad model is measured too
+
+    return {
+        name: _found(model, prior_of(weight.nonzero()[:, 0]), Calibration())
+        for name, weight in image_weights(
+            test.labels.cpu(), model.train_counts, "sampled", ratios
+        ).items()
+    }

@@ -11,22 +11,33 @@ import pandas as pd
 import torch
 
 from ..evaluate import test_priors
-from ..model.features import predict
 from ..longtail import RATIOS, prior_gap, vertex_priors
+from ..model.features import predict
 from ..preference import EXPERTS
 
 # %% ../../nbs/10_control/bound.ipynb #278f3404
 @torch.no_grad()
-def bound(model, labels, features, ratios=RATIOS)->pd.DataFrame: # environment -> error, bound, gap (fractions)
+def bound(
+    model, labels, features, ratios=RATIOS
+) -> pd.DataFrame:  # environment -> error, bound, gap (fractions)
     "Both sides of the bound of Zhao et al. 2024 for the experts at the corners and the mean of their logits."
     corners = model.head(torch.eye(len(EXPERTS), device=model.log_prior.device)).cpu()
     counts = torch.bincount(labels, minlength=len(model.train_counts))
-    def class_errors(heads): # (C,)
+
+    def class_errors(heads):  # (C,)
         wrong = predict(features, heads[None])[:, 0] != labels
         return (torch.zeros(len(counts)).index_add_(0, labels, wrong.float()) / counts).numpy()
+
     own = vertex_priors(model.train_counts, model.tau)
     own_risk = np.mean([p @ class_errors(h) for p, h in zip(own, corners)])
     mean_errors = class_errors(corners.mean(0))
     priors = test_priors(model.train_counts, counts.tolist(), ratios)
-    rows = {e: {"error": p @ mean_errors, "gap": prior_gap(own, p), "bound": own_risk + 2 * prior_gap(own, p)} for e, p in priors.items()}
+    rows = {
+        e: {
+            "error": p @ mean_errors,
+            "gap": prior_gap(own, p),
+            "bound": own_risk + 2 * prior_gap(own, p),
+        }
+        for e, p in priors.items()
+    }
     return pd.DataFrame(rows).T.rename_axis("environment")

@@ -18,59 +18,89 @@ from ..interval import bootstrap
 from ..longtail import shot_groups
 
 # %% ../../nbs/10_control/conformal.ipynb #480a74d2
-def halves(labels, # (N,), class numbers
-           seed:int=0, # which images
-          )->np.ndarray: # (N,), bool: calibrates, or (False) measures
+def halves(
+    labels,  # (N,), class numbers
+    seed: int = 0,  # which images
+) -> np.ndarray:  # (N,), bool: calibrates, or (False) measures
     "Half of the images of every class."
     labels = np.asarray(labels)
     chosen = np.zeros(len(labels), dtype=bool)
     for c, n in zip(*np.unique(labels, return_counts=True)):
-        if n < 2: raise ValueError(f"class {c} has one labelled image: expected two or more, one to calibrate with and one to measure on. Label more, or leave the class out")
-        chosen[np.random.default_rng([seed, c]).permutation(np.flatnonzero(labels == c))[:n // 2]] = True
+        if n < 2:
+            raise ValueError(
+                f"class {c} has one labelled image: expected two or more, one to calibrate with and one to measure on. Label more, or leave the class out"
+            )
+        chosen[
+            np.random.default_rng([seed, c]).permutation(np.flatnonzero(labels == c))[: n // 2]
+        ] = True
     return chosen
 
 # %% ../../nbs/10_control/conformal.ipynb #f9c5f489
 @torch.no_grad()
-def scores(model, features:torch.Tensor, # (N, branches, d), from `prl.model.features.test_features` or `model.features`
-           preference=None, # one for all images, as in `model(images, preference)`
-          )->np.ndarray: # (N, C), nats
+def scores(
+    model,
+    features: torch.Tensor,  # (N, branches, d), from `prl.model.features.test_features` or `model.features`
+    preference=None,  # one for all images, as in `model(images, preference)`
+) -> np.ndarray:  # (N, C), nats
     "`−log p(c | x)` of every class."
     device, heads = model.log_prior.device, model.heads(preference)
-    if heads.dim() != 3: raise ValueError(f"got {len(heads)} preferences: sets are calibrated for one; make sets for each")
+    if heads.dim() != 3:
+        raise ValueError(
+            f"got {len(heads)} preferences: sets are calibrated for one; make sets for each"
+        )
     features = torch.as_tensor(features)
     if features.shape[1:] != heads.shape[::2]:
-        raise ValueError(f"features have shape {tuple(features.shape)}, the classifier reads (N, {heads.shape[0]}, {heads.shape[2]}): they come from another model; compute them with its own `features`")
+        raise ValueError(
+            f"features have shape {tuple(features.shape)}, the classifier reads (N, {heads.shape[0]}, {heads.shape[2]}): they come from another model; compute them with its own `features`"
+        )
     logits = model.logits(features.to(device), preference)
     if not logits.isfinite().all():
-        raise ValueError(f"logits of image {int((~logits.isfinite()).any(1).nonzero()[0])} are not finite: the image or the weights are damaged, or the training diverged; mend or leave out what is not a number")
+        raise ValueError(
+            f"logits of image {int((~logits.isfinite()).any(1).nonzero()[0])} are not finite: the image or the weights are damaged, or the training diverged; mend or leave out what is not a number"
+        )
     return -logits.log_softmax(-1).cpu().numpy()
 
 # %% ../../nbs/10_control/conformal.ipynb #4923c3e8
 LEVELS = ("class", "group", "all")  # whose images set a class's threshold
 
-def needed(coverage)->int: # images, of a class or group for a threshold of its own
-    "`⌈coverage / (1 − coverage)⌉`, 9 for 90 %."
-    if not 0 < coverage < 1: raise ValueError(f"coverage is {coverage}: expected a share between 0 and 1, such as 0.9")
-    return math.ceil(round(coverage / (1 - coverage), 9))  # as the rank below: 0.9 / 0.1 is a hair above 9
 
-def thresholds(own:np.ndarray, # (N,), score of each calibration image in its true class
-               labels, # (N,)
-               groups:dict, # name -> mask (C,), from `prl.longtail.shot_groups`
-               coverage:float=.9, # in 0..1, without its ends
-               by:str="class", # "group" and "all" promise less
-              )->tuple: # thresholds (C,), and whose images set each: (C,) of "class", "group", "all"
+def needed(coverage) -> int:  # images, of a class or group for a threshold of its own
+    "`⌈coverage / (1 − coverage)⌉`, 9 for 90 %."
+    if not 0 < coverage < 1:
+        raise ValueError(f"coverage is {coverage}: expected a share between 0 and 1, such as 0.9")
+    return math.ceil(
+        round(coverage / (1 - coverage), 9)
+    )  # as the rank below: 0.9 / 0.1 is a hair above 9
+
+
+def thresholds(
+    own: np.ndarray,  # (N,), score of each calibration image in its true class
+    labels,  # (N,)
+    groups: dict,  # name -> mask (C,), from `prl.longtail.shot_groups`
+    coverage: float = 0.9,  # in 0..1, without its ends
+    by: str = "class",  # "group" and "all" promise less
+) -> tuple:  # thresholds (C,), and whose images set each: (C,) of "class", "group", "all"
     "The `⌈(n + 1) · coverage⌉`-th smallest score of each class's images, or of the next larger pool that has so many (Vovk et al. 2003)."
     least = needed(coverage)
-    if by not in LEVELS: raise ValueError(f"by is {by!r}: expected one of {', '.join(LEVELS)}")
+    if by not in LEVELS:
+        raise ValueError(f"by is {by!r}: expected one of {', '.join(LEVELS)}")
     labels = np.asarray(labels)
-    member = np.stack(list(groups.values()))                                              # (groups, C)
-    pools = {"class": lambda c: own[labels == c], "group": lambda c: own[member[member[:, c]].any(0)[labels]], "all": lambda c: own}
+    member = np.stack(list(groups.values()))  # (groups, C)
+    pools = {
+        "class": lambda c: own[labels == c],
+        "group": lambda c: own[member[member[:, c]].any(0)[labels]],
+        "all": lambda c: own,
+    }
     result, used = np.empty(member.shape[1]), []
     for c in range(len(result)):
-        for level in LEVELS[LEVELS.index(by):]:
+        for level in LEVELS[LEVELS.index(by) :]:
             pool = pools[level](c)
-            if len(pool) >= least: break
-        else: raise ValueError(f"there are {len(own)} calibration images: a coverage of {coverage} needs {least}; label more, or ask for less")
+            if len(pool) >= least:
+                break
+        else:
+            raise ValueError(
+                f"there are {len(own)} calibration images: a coverage of {coverage} needs {least}; label more, or ask for less"
+            )
         rank = math.ceil(round((len(pool) + 1) * coverage, 9))
         result[c] = np.partition(pool, rank - 1)[rank - 1]
         used.append(level)
@@ -80,6 +110,7 @@ def thresholds(own:np.ndarray, # (N,), score of each calibration image in its tr
 @dataclass(frozen=True, repr=False)
 class Sets:
     "Prediction sets under one preference: `sets(features)` says which classes each image may be."
+
     model: torch.nn.Module
     preference: object
     coverage: float  # promised, in 0..1
@@ -87,79 +118,127 @@ class Sets:
     thresholds: np.ndarray  # (C,), nats: a class is in where −log p(c | x) is at most this
     by: list  # (C,), whose images set it: "class", "group", "all"
 
-    def __call__(self, features)->np.ndarray: # (N, branches, d) -> (N, C), bool
+    def __call__(self, features) -> np.ndarray:  # (N, branches, d) -> (N, C), bool
         return scores(self.model, features, self.preference) <= self.thresholds
 
-    def names(self, features)->list: # of lists of class names, the likeliest first; an empty one: the image is like no class
+    def names(
+        self, features
+    ) -> (
+        list
+    ):  # of lists of class names, the likeliest first; an empty one: the image is like no class
         likely = scores(self.model, features, self.preference)
-        return [[self.model.class_names[c] for c in order if row[c] <= self.thresholds[c]] for row, order in zip(likely, likely.argsort(1))]
+        return [
+            [self.model.class_names[c] for c in order if row[c] <= self.thresholds[c]]
+            for row, order in zip(likely, likely.argsort(1))
+        ]
 
     @property
-    def says(self): # what is promised, and to whom
-        borrowed = {level: [self.model.class_names[c] for c, b in enumerate(self.by) if b == level] for level in LEVELS}
-        own, promise = len(borrowed["class"]), f"the true class is in the set of {100 * self.coverage:g} % of the images"
+    def says(self):  # what is promised, and to whom
+        borrowed = {
+            level: [self.model.class_names[c] for c, b in enumerate(self.by) if b == level]
+            for level in LEVELS
+        }
+        own, promise = (
+            len(borrowed["class"]),
+            f"the true class is in the set of {100 * self.coverage:g} % of the images",
+        )
         told = [f"{promise} of each of {own} classes"] if own else []
         for level, whom in (("group", "shot group"), ("all", "labelled images as a whole")):
-            if names := borrowed[level]: told.append(f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {promise} of the {whom}, not of the class")
+            if names := borrowed[level]:
+                told.append(
+                    f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}: {promise} of the {whom}, not of the class"
+                )
         return "; ".join(told)
 
-    def __repr__(self): return f"Sets({self.says})"
+    def __repr__(self):
+        return f"Sets({self.says})"
 
 # %% ../../nbs/10_control/conformal.ipynb #15e94060
-def _labelled(labels, images, classes): # as numpy, or an error
+def _labelled(labels, images, classes):  # as numpy, or an error
     labels = np.asarray(labels)
-    if labels.shape != (images,): raise ValueError(f"labels have shape {labels.shape} for {images} images: expected one label for each image, ({images},)")
-    if not images: raise ValueError("there are no labelled images: give some that were not trained on")
-    if not np.issubdtype(labels.dtype, np.integer) or not ((labels >= 0) & (labels < classes)).all():
-        raise ValueError(f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: expected whole numbers from 0 to {classes - 1}, as in model.class_names")
+    if labels.shape != (images,):
+        raise ValueError(
+            f"labels have shape {labels.shape} for {images} images: expected one label for each image, ({images},)"
+        )
+    if not images:
+        raise ValueError("there are no labelled images: give some that were not trained on")
+    if (
+        not np.issubdtype(labels.dtype, np.integer)
+        or not ((labels >= 0) & (labels < classes)).all()
+    ):
+        raise ValueError(
+            f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: expected whole numbers from 0 to {classes - 1}, as in model.class_names"
+        )
     return labels.astype(np.int64)
 
-def conformal_sets(model, # from `prl.load`, or a dial's `cache.model`
-                   preference, # a name, weights, or None: balanced
-                   features:torch.Tensor, # (N, branches, d), of labelled images that were not trained on
-                   labels, # (N,), their class numbers
-                   coverage:float=.9, # promised to every class
-                   many_above:int=100, few_below:int=20, # borders of the shot groups
-                   by:str="class", # "all": plain conformal sets, which promise it to all images together
-                  )->Sets:
+
+def conformal_sets(
+    model,  # from `prl.load`, or a dial's `cache.model`
+    preference,  # a name, weights, or None: balanced
+    features: torch.Tensor,  # (N, branches, d), of labelled images that were not trained on
+    labels,  # (N,), their class numbers
+    coverage: float = 0.9,  # promised to every class
+    many_above: int = 100,
+    few_below: int = 20,  # borders of the shot groups
+    by: str = "class",  # "all": plain conformal sets, which promise it to all images together
+) -> Sets:
     "Sets that hold the true class of `coverage` of the images of each class, calibrated on labelled ones."
     classes = len(model.class_names)
     labels = _labelled(labels, len(features), classes)
     count = np.bincount(labels, minlength=classes)
     if not count.all():
-        raise ValueError(f"class {model.class_names[count.argmin()]!r} and {int((count == 0).sum()) - 1} more have no calibration image: expected at least one of every class, "
-                         f"{needed(coverage)} for a promise of its own; label some")
+        raise ValueError(
+            f"class {model.class_names[count.argmin()]!r} and {int((count == 0).sum()) - 1} more have no calibration image: expected at least one of every class, "
+            f"{needed(coverage)} for a promise of its own; label some"
+        )
     groups = shot_groups(model.train_counts, many_above, few_below)
     own = scores(model, features, preference)[np.arange(len(labels)), labels]
     return Sets(model, preference, coverage, groups, *thresholds(own, labels, groups, coverage, by))
 
 # %% ../../nbs/10_control/conformal.ipynb #e25e2a28
-def _wilson(share, images): # 95 % interval of a share, in percent
-    z2 = 1.96 ** 2 / images
+def _wilson(share, images):  # 95 % interval of a share, in percent
+    z2 = 1.96**2 / images
     half = 1.96 * math.sqrt(max(share * (1 - share), 0) / images + z2 / images / 4)
     return [100 * (share + z2 / 2 + sign * half) / (1 + z2) for sign in (-1, 1)]
 
-def measured(sets:Sets, features:torch.Tensor, # (N, branches, d), of images that did not calibrate
-             labels, # (N,)
-             prior=None, # (C,), of the test distribution that `all` is meant for; None: the images as they come
-             resamples:int=999, # of the bootstrap of the size; 0: no intervals
-            )->pd.DataFrame: # "all" and each group -> images, coverage (%), low, high (95 %), classes (in a set), classes_low, classes_high, none and one (% of the sets: with no class, with one)
+
+def measured(
+    sets: Sets,
+    features: torch.Tensor,  # (N, branches, d), of images that did not calibrate
+    labels,  # (N,)
+    prior=None,  # (C,), of the test distribution that `all` is meant for; None: the images as they come
+    resamples: int = 999,  # of the bootstrap of the size; 0: no intervals
+) -> pd.DataFrame:  # "all" and each group -> images, coverage (%), low, high (95 %), classes (in a set), classes_low, classes_high, none and one (% of the sets: with no class, with one)
     "How often the sets hold the true class, and how large they are."
     labels = _labelled(labels, len(features), len(sets.thresholds))
     inside, count = sets(features), np.bincount(labels, minlength=len(sets.thresholds))
     share = np.asarray(count if prior is None else prior, dtype=float)
-    if share.shape != count.shape or not np.isfinite(share).all() or (share < 0).any() or not share[count > 0].any():
-        raise ValueError(f"prior has shape {share.shape}: expected {len(count)} numbers of at least 0, one for each class, not all of them 0 where there are images")
+    if (
+        share.shape != count.shape
+        or not np.isfinite(share).all()
+        or (share < 0).any()
+        or not share[count > 0].any()
+    ):
+        raise ValueError(
+            f"prior has shape {share.shape}: expected {len(count)} numbers of at least 0, one for each class, not all of them 0 where there are images"
+        )
     each = (share / np.maximum(count, 1))[labels]  # what a class without images weighs is left out
     weights = {"all": each / each.sum()}
-    weights |= {g: w.double().numpy() for g, w in group_weights(torch.from_numpy(labels), torch.full((len(labels),), 1 / len(labels)), sets.groups).items()}
+    weights |= {
+        g: w.double().numpy()
+        for g, w in group_weights(
+            torch.from_numpy(labels), torch.full((len(labels),), 1 / len(labels)), sets.groups
+        ).items()
+    }
     held, size, rows = inside[np.arange(len(labels)), labels], inside.sum(1), {}
     for name, w in weights.items():
         w = w / w.sum()
         row = {"images": int((w > 0).sum()), "coverage": 100 * w @ held}
-        if resamples: row["low"], row["high"] = _wilson(w @ held, 1 / (w @ w))
+        if resamples:
+            row["low"], row["high"] = _wilson(w @ held, 1 / (w @ w))
         row["classes"] = w @ size
-        if resamples: _, row["classes_low"], row["classes_high"] = bootstrap(size[None] / 100, w, resamples)
+        if resamples:
+            _, row["classes_low"], row["classes_high"] = bootstrap(size[None] / 100, w, resamples)
         row |= {"none": 100 * w @ (size == 0), "one": 100 * w @ (size == 1)}
         rows[name] = row
     return pd.DataFrame(rows).T

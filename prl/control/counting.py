@@ -11,30 +11,47 @@ import pandas as pd
 import torch
 
 from ..evaluate import image_weights
-from ..model.features import predict
 from ..longtail import shot_groups
+from ..model.features import predict
 
 # %% ../../nbs/10_control/counting.ipynb #d28d2501
-def count_errors(answered, # (N,), classes predicted for the test images
-                 labels:torch.Tensor, # (N,), their true classes
-                 train_counts, # (C,), ranks the classes
-                 environment:str="forward-50", # the test set: its whole expectation, estimator `weighted`
-                 many_above:int=100, few_below:int=20, # borders of the shot groups
-                )->dict: # group, "all" -> mean over its classes of |found − true| / true, and "misplaced"; percent
+def count_errors(
+    answered,  # (N,), classes predicted for the test images
+    labels: torch.Tensor,  # (N,), their true classes
+    train_counts,  # (C,), ranks the classes
+    environment: str = "forward-50",  # the test set: its whole expectation, estimator `weighted`
+    many_above: int = 100,
+    few_below: int = 20,  # borders of the shot groups
+) -> (
+    dict
+):  # group, "all" -> mean over its classes of |found − true| / true, and "misplaced"; percent
     "Errors of the class counts of a test environment; `misplaced` is the share of all images that would have to change class for the counts to be right, `½ Σ |found − true|`."
     weights = image_weights(labels, train_counts, "weighted")[environment].double().numpy()
-    found, true = (np.bincount(np.asarray(c), weights, len(train_counts)) for c in (answered, labels))
+    found, true = (
+        np.bincount(np.asarray(c), weights, len(train_counts)) for c in (answered, labels)
+    )
     error = 100 * np.abs(found - true)
-    groups = {g: m for g, m in shot_groups(train_counts, many_above, few_below).items() if m.any()} | {"all": np.ones(len(true), dtype=bool)}
-    return {g: float((error / true)[m].mean()) for g, m in groups.items()} | {"misplaced": float(error.sum() / 2)}
+    groups = {
+        g: m for g, m in shot_groups(train_counts, many_above, few_below).items() if m.any()
+    } | {"all": np.ones(len(true), dtype=bool)}
+    return {g: float((error / true)[m].mean()) for g, m in groups.items()} | {
+        "misplaced": float(error.sum() / 2)
+    }
 
 # %% ../../nbs/10_control/counting.ipynb #30fa8d16
 @torch.no_grad()
-def count_table(model, features, # (N, branches, d), from `prl.model.features.test_features`
-                labels:torch.Tensor, # (N,)
-                preferences:dict, # name -> preference
-                **how, # of `count_errors`
-               )->pd.DataFrame: # percent, a row for each preference
+def count_table(
+    model,
+    features,  # (N, branches, d), from `prl.model.features.test_features`
+    labels: torch.Tensor,  # (N,)
+    preferences: dict,  # name -> preference
+    **how,  # of `count_errors`
+) -> pd.DataFrame:  # percent, a row for each preference
     "How well every preference counts."
     answered = predict(features, torch.stack([model.heads(p).cpu() for p in preferences.values()]))
-    return pd.DataFrame({name: count_errors(answered[:, k], labels, model.train_counts, **how) for k, name in enumerate(preferences)}).T
+    return pd.DataFrame(
+        {
+            name: count_errors(answered[:, k], labels, model.train_counts, **how)
+            for k, name in enumerate(preferences)
+        }
+    ).T

@@ -17,48 +17,73 @@ import pandas as pd
 import torch
 
 from ..errors import nearest
-from ..model.features import predict, read_features
 from ..interval import bootstrap
 from ..longtail import shot_groups
+from ..model.features import predict, read_features
 from ..preference import grid, resolve
 
 # %% ../../nbs/10_control/goals.ipynb #b19fbf72
 def _accuracy(rows, preference):
-    chosen = rows[(rows.metric == "accuracy") & (rows.prior == "none") & (rows.estimator == "weighted")
-                  & (rows.environment == "uniform") & (rows.preference == preference)]
-    if chosen.empty: raise ValueError(f"no rows for preference {preference!r} on the uniform test set: are these rows of `prl.evaluate.evaluate`?")
+    chosen = rows[
+        (rows.metric == "accuracy")
+        & (rows.prior == "none")
+        & (rows.estimator == "weighted")
+        & (rows.environment == "uniform")
+        & (rows.preference == preference)
+    ]
+    if chosen.empty:
+        raise ValueError(
+            f"no rows for preference {preference!r} on the uniform test set: are these rows of `prl.evaluate.evaluate`?"
+        )
     return chosen.assign(group=chosen.group.astype(str))
 
 # %% ../../nbs/10_control/goals.ipynb #1181332b
-def control_range(rows:pd.DataFrame, # of one run
-                 )->dict: # points of accuracy
+def control_range(
+    rows: pd.DataFrame,  # of one run
+) -> dict:  # points of accuracy
     "Few-shot accuracy gained and many-shot accuracy given up from the head to the tail preference; a group without classes is left out."
     ends = {p: _accuracy(rows, p).set_index("group").value for p in ("head", "tail")}
     gain = ends["tail"] - ends["head"]
-    return {name: float(sign * gain[group]) for name, group, sign in (("tail", "few", 1), ("head", "many", -1)) if group in gain}
+    return {
+        name: float(sign * gain[group])
+        for name, group, sign in (("tail", "few", 1), ("head", "many", -1))
+        if group in gain
+    }
 
 # %% ../../nbs/10_control/goals.ipynb #2826d57c
-def monotonicity(rows:pd.DataFrame, # of one run
-                )->float: # in -1..1
+def monotonicity(
+    rows: pd.DataFrame,  # of one run
+) -> float:  # in -1..1
     "Spearman's correlation of the tail weight `1 − α_1` and few-shot accuracy along the head-tail edge; 0 where the accuracy never changes."
     along = _accuracy(rows, "edge").query("group == 'few'")
-    if along.value.nunique() == 1: return 0.
+    if along.value.nunique() == 1:
+        return 0.0
     return float((1 - along.alpha_forward).corr(along.value, method="spearman"))
 
 # %% ../../nbs/10_control/goals.ipynb #1bd7db60
-def hypervolume(points, # (P, K), percent: K accuracies under each of P settings
-               )->float: # percent of the cube from 0 to 100
+def hypervolume(
+    points,  # (P, K), percent: K accuracies under each of P settings
+) -> float:  # percent of the cube from 0 to 100
     "How much of the cube lies below at least one setting in every accuracy (Zitzler and Thiele 1998, the size of the dominated space), by moocore."
     points = np.atleast_2d(np.asarray(points, dtype=float))
-    if not np.isfinite(points).all(): raise ValueError("points have entries that are not finite: expected accuracies in percent")
-    return 100 * moocore.hypervolume(points, ref=np.zeros(points.shape[1]), maximise=True) / 100 ** points.shape[1]
+    if not np.isfinite(points).all():
+        raise ValueError("points have entries that are not finite: expected accuracies in percent")
+    return (
+        100
+        * moocore.hypervolume(points, ref=np.zeros(points.shape[1]), maximise=True)
+        / 100 ** points.shape[1]
+    )
 
 # %% ../../nbs/10_control/goals.ipynb #1a1efcc9
-def coverage(points, # (P, K), percent
-             rival, # (R, K), percent
-            )->float: # in 0..1
+def coverage(
+    points,  # (P, K), percent
+    rival,  # (R, K), percent
+) -> float:  # in 0..1
     "Share of the rival's settings that some setting of ours equals or passes in every accuracy (Zitzler and Thiele 1998, coverage of two sets)."
-    points, rival = np.atleast_2d(np.asarray(points, dtype=float)), np.atleast_2d(np.asarray(rival, dtype=float))
+    points, rival = (
+        np.atleast_2d(np.asarray(points, dtype=float)),
+        np.atleast_2d(np.asarray(rival, dtype=float)),
+    )
     return float((points[:, None] >= rival[None]).all(-1).any(0).mean())
 
 # %% ../../nbs/10_control/goals.ipynb #1d43bb5a
@@ -66,168 +91,340 @@ ALIASES = {"head": "many", "tail": "few"}
 GROUPS = ("all", "many", "medium", "few")
 SPREADS = ("worst group", "equal groups")
 
+
 @dataclass(frozen=True)
 class Goal:
     "The highest `best` among the preferences that keep every bound of `at_least`."
+
     best: str = "all"  # all, many (head), medium, few (tail), "worst group", "equal groups" (the smallest gap), or a class
     at_least: dict = None  # of those groups or classes -> accuracy, percent
-    prior: object = None  # (C,) class prior under which "all" is meant; None: that of the labelled images
-    weights: dict = None  # class -> how much a right answer counts in "all"; classes left out count 1
+    prior: object = (
+        None  # (C,) class prior under which "all" is meant; None: that of the labelled images
+    )
+    weights: dict = (
+        None  # class -> how much a right answer counts in "all"; classes left out count 1
+    )
     cost: object = None  # (C, C): what answering column j for class i costs; "all" is then the smallest mean cost
 
     def __post_init__(self):
         given = [k for k in ("prior", "weights", "cost") if getattr(self, k) is not None]
-        if len(given) > 1: raise ValueError(f"the goal contradicts itself: {' and '.join(given)} each say what 'all' means; give one of them")
-        if given and self.best != "all": raise ValueError(f"the goal contradicts itself: {given[0]} says what 'all' means, but best is {self.best!r}; leave one of them out")
+        if len(given) > 1:
+            raise ValueError(
+                f"the goal contradicts itself: {' and '.join(given)} each say what 'all' means; give one of them"
+            )
+        if given and self.best != "all":
+            raise ValueError(
+                f"the goal contradicts itself: {given[0]} says what 'all' means, but best is {self.best!r}; leave one of them out"
+            )
         named = [ALIASES.get(k, k) for k in self.at_least or {}]
-        for k in {k for k in named if named.count(k) > 1}: raise ValueError(f"the goal contradicts itself: {k!r} has two bounds under two names; give one of them")
+        for k in {k for k in named if named.count(k) > 1}:
+            raise ValueError(
+                f"the goal contradicts itself: {k!r} has two bounds under two names; give one of them"
+            )
         for k, v in (self.at_least or {}).items():
-            if not 0 <= v <= 100: raise ValueError(f"at_least[{k!r}] is {v}: expected percent, from 0 to 100")
+            if not 0 <= v <= 100:
+                raise ValueError(f"at_least[{k!r}] is {v}: expected percent, from 0 to 100")
 
     @property
-    def bounds(self): return {ALIASES.get(k, k): v for k, v in (self.at_least or {}).items()}  # under the groups' own names
+    def bounds(self):
+        return {
+            ALIASES.get(k, k): v for k, v in (self.at_least or {}).items()
+        }  # under the groups' own names
 
 # %% ../../nbs/10_control/goals.ipynb #fbedcb9a
-def _distribution(values, class_names, what): # -> (C,), sums to 1
-    values, expected = np.asarray(values, dtype=float), f"expected {len(class_names)} finite numbers of at least 0, one for each class, not all of them 0"
-    if values.shape != (len(class_names),): raise ValueError(f"{what} has shape {values.shape}: {expected}")
-    for c in np.flatnonzero(~(np.isfinite(values) & (values >= 0))): raise ValueError(f"{what} is {values[c]:g} for class {c} ({class_names[c]}): {expected}")
-    if values.sum() == 0: raise ValueError(f"{what} is 0 for every class: {expected}")
+def _distribution(values, class_names, what):  # -> (C,), sums to 1
+    values, expected = (
+        np.asarray(values, dtype=float),
+        f"expected {len(class_names)} finite numbers of at least 0, one for each class, not all of them 0",
+    )
+    if values.shape != (len(class_names),):
+        raise ValueError(f"{what} has shape {values.shape}: {expected}")
+    for c in np.flatnonzero(~(np.isfinite(values) & (values >= 0))):
+        raise ValueError(f"{what} is {values[c]:g} for class {c} ({class_names[c]}): {expected}")
+    if values.sum() == 0:
+        raise ValueError(f"{what} is 0 for every class: {expected}")
     return values / values.sum()
 
-class _Named: # a labelled set's image weights by name
+
+class _Named:  # a labelled set's image weights by name
     def __init__(self, labels, class_names, train_counts, many_above, few_below):
-        if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= len(class_names):
-            raise ValueError(f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: expected class numbers from 0 to {len(class_names) - 1}")
+        if (
+            not np.issubdtype(labels.dtype, np.integer)
+            or labels.min() < 0
+            or labels.max() >= len(class_names)
+        ):
+            raise ValueError(
+                f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: expected class numbers from 0 to {len(class_names) - 1}"
+            )
         self.labels, self.class_names = labels, class_names
         self.counts = np.bincount(labels, minlength=len(class_names))
-        self.groups = {g: np.flatnonzero(m & (self.counts > 0)) for g, m in shot_groups(train_counts, many_above, few_below).items()}
+        self.groups = {
+            g: np.flatnonzero(m & (self.counts > 0))
+            for g, m in shot_groups(train_counts, many_above, few_below).items()
+        }
 
-    def per_class(self, share): # (C,) -> (N,): every class counts by its share, its images alike
+    def per_class(self, share):  # (C,) -> (N,): every class counts by its share, its images alike
         weights = (share / np.maximum(self.counts, 1))[self.labels]
         return weights / weights.sum()
 
-    def __call__(self, name): # -> (N,), sum to 1
+    def __call__(self, name):  # -> (N,), sum to 1
         name = ALIASES.get(name, name)
-        if name == "all": return np.full(len(self.labels), 1 / len(self.labels))
-        if name in self.groups: chosen = self.groups[name]
-        elif name in self.class_names: chosen = np.array([self.class_names.index(name)])
-        else: raise ValueError(f"{name!r} is no group and no class{nearest(name, [*GROUPS, *ALIASES, *SPREADS, *self.class_names])}: groups are {', '.join(GROUPS)}")
-        if not self.counts[chosen].sum(): raise ValueError(f"{name!r} has no labelled image: give some, or leave it out of the goal")
+        if name == "all":
+            return np.full(len(self.labels), 1 / len(self.labels))
+        if name in self.groups:
+            chosen = self.groups[name]
+        elif name in self.class_names:
+            chosen = np.array([self.class_names.index(name)])
+        else:
+            raise ValueError(
+                f"{name!r} is no group and no class{nearest(name, [*GROUPS, *ALIASES, *SPREADS, *self.class_names])}: groups are {', '.join(GROUPS)}"
+            )
+        if not self.counts[chosen].sum():
+            raise ValueError(
+                f"{name!r} has no labelled image: give some, or leave it out of the goal"
+            )
         share = np.zeros(len(self.class_names))
         share[chosen] = 1
         return self.per_class(share)
 
-    def of(self, goal): # -> name -> (N,): "all" as the goal means it, the groups that have images, and what else the goal names
+    def of(
+        self, goal
+    ):  # -> name -> (N,): "all" as the goal means it, the groups that have images, and what else the goal names
         best = [] if goal.best in SPREADS else [ALIASES.get(goal.best, goal.best)]
-        weights = {k: self(k) for k in ("all", *(g for g, members in self.groups.items() if len(members)), *goal.bounds, *best)}
-        if goal.prior is not None: weights["all"] = self.per_class(_distribution(goal.prior, self.class_names, "prior"))
+        weights = {
+            k: self(k)
+            for k in (
+                "all",
+                *(g for g, members in self.groups.items() if len(members)),
+                *goal.bounds,
+                *best,
+            )
+        }
+        if goal.prior is not None:
+            weights["all"] = self.per_class(_distribution(goal.prior, self.class_names, "prior"))
         elif goal.weights is not None:
             for k in goal.weights:
-                if k not in self.class_names: raise ValueError(f"weights names {k!r}, which is no class{nearest(k, self.class_names)}")
-            each = _distribution([goal.weights.get(c, 1.) for c in self.class_names], self.class_names, "weights")[self.labels]
-            if not each.any(): raise ValueError("weights is 0 for every class that has a labelled image: nothing is left to count")
+                if k not in self.class_names:
+                    raise ValueError(
+                        f"weights names {k!r}, which is no class{nearest(k, self.class_names)}"
+                    )
+            each = _distribution(
+                [goal.weights.get(c, 1.0) for c in self.class_names], self.class_names, "weights"
+            )[self.labels]
+            if not each.any():
+                raise ValueError(
+                    "weights is 0 for every class that has a labelled image: nothing is left to count"
+                )
             weights["all"] = each / each.sum()
         return weights
 
 # %% ../../nbs/10_control/goals.ipynb #24337294
-def parts_of(labels, # (N,)
-           parts:int)->np.ndarray: # (N,), 0 .. parts − 1
+def parts_of(
+    labels,  # (N,)
+    parts: int,
+) -> np.ndarray:  # (N,), 0 .. parts − 1
     "A part for each image, so that every class is spread evenly over the parts; always the same one."
     labels, place = np.asarray(labels), np.empty(len(labels), dtype=int)
-    for c in np.unique(labels): place[labels == c] = np.random.default_rng([0, c]).permutation((labels == c).sum()) + c
+    for c in np.unique(labels):
+        place[labels == c] = np.random.default_rng([0, c]).permutation((labels == c).sum()) + c
     return place % parts
 
 # %% ../../nbs/10_control/goals.ipynb #e43452cd
 class Solution(NamedTuple):
     "The preference for a goal, and what to expect of it on new images."
+
     preference: tuple  # (T,)
     met: bool  # whether some preference keeps every bound on the labelled images
-    expected: pd.DataFrame  # group or class -> wanted, expected, low, high (95 %), balanced; percent
+    expected: (
+        pd.DataFrame
+    )  # group or class -> wanted, expected, low, high (95 %), balanced; percent
     says: str
 
-    def _repr_markdown_(self): return f"{self.says}\n\n{self.expected.to_html(float_format='{:.1f}'.format, na_rep='')}"
+    def _repr_markdown_(self):
+        return f"{self.says}\n\n{self.expected.to_html(float_format='{:.1f}'.format, na_rep='')}"
 
-def _best(values, bounds, alphas): # (P,), how far each bound is kept (bounds, P), (P, T) -> index, whether all are
+
+def _best(
+    values, bounds, alphas
+):  # (P,), how far each bound is kept (bounds, P), (P, T) -> index, whether all are
     slack = bounds.min(0, initial=np.inf)
     met = bool((slack >= 0).any())
     values = np.where(slack >= 0, values, -np.inf) if met else slack
-    tied = values >= values.max() - 1e-9  # of few images many: the mildest, as a corner of the grid would be chance
+    tied = (
+        values >= values.max() - 1e-9
+    )  # of few images many: the mildest, as a corner of the grid would be chance
     return int(np.where(tied, np.abs(alphas - 1 / alphas.shape[1]).sum(1), np.inf).argmin()), met
 
 # %% ../../nbs/10_control/goals.ipynb #e738fbbb
-def solve(model,
-          goal:Goal,
-          features, # (N, branches, d), of labelled images that were not trained on, from `prl.model.features.test_features`; or the file that keeps them, which is also seen to be of this model
-          labels, # (N,), their class numbers
-          steps:int=20, # intervals along an edge of the grid of preferences; 20 gives 231
-          many_above:int=100, few_below:int=20, # borders of the shot groups
-          folds:int=5, # of the cross-fitting
-         )->Solution:
+def solve(
+    model,
+    goal: Goal,
+    features,  # (N, branches, d), of labelled images that were not trained on, from `prl.model.features.test_features`; or the file that keeps them, which is also seen to be of this model
+    labels,  # (N,), their class numbers
+    steps: int = 20,  # intervals along an edge of the grid of preferences; 20 gives 231
+    many_above: int = 100,
+    few_below: int = 20,  # borders of the shot groups
+    folds: int = 5,  # of the cross-fitting
+) -> Solution:
     "The preference of the grid that serves a goal, and what it will cost."
-    if not model.controllable: raise ValueError("this model has one classifier for all preferences: train method 'prl' or 'dial' to have something to choose")
-    if isinstance(features, (str, Path)): features = read_features(model, features)
+    if not model.controllable:
+        raise ValueError(
+            "this model has one classifier for all preferences: train method 'prl' or 'dial' to have something to choose"
+        )
+    if isinstance(features, (str, Path)):
+        features = read_features(model, features)
     labels = np.asarray(labels)
-    if not len(labels): raise ValueError("there are no labelled images: give some that were not trained on")
-    if len(features) != len(labels): raise ValueError(f"{len(features)} features for {len(labels)} labels: expected one label for each image")
+    if not len(labels):
+        raise ValueError("there are no labelled images: give some that were not trained on")
+    if len(features) != len(labels):
+        raise ValueError(
+            f"{len(features)} features for {len(labels)} labels: expected one label for each image"
+        )
     alphas, device = grid(steps), model.log_prior.device
     with torch.no_grad():
         heads = torch.cat([model.head(a.to(device)).cpu() for a in alphas.split(64)])
-        if features.shape[1:] != heads.shape[1::2]: raise ValueError(f"features have {tuple(features.shape[1:])} (branches, numbers), the model's classifier reads {tuple(heads.shape[1::2])}: they come from another checkpoint, compute them anew")
-        answered = predict(torch.as_tensor(features), torch.cat([heads, model.heads("balanced").cpu()[None]])).numpy()
-    return choose(goal, alphas, answered[:, :-1], answered[:, -1], labels, model.class_names, model.train_counts, many_above, few_below, folds)
+        if features.shape[1:] != heads.shape[1::2]:
+            raise ValueError(
+                f"features have {tuple(features.shape[1:])} (branches, numbers), the model's classifier reads {tuple(heads.shape[1::2])}: they come from another checkpoint, compute them anew"
+            )
+        answered = predict(
+            torch.as_tensor(features), torch.cat([heads, model.heads("balanced").cpu()[None]])
+        ).numpy()
+    return choose(
+        goal,
+        alphas,
+        answered[:, :-1],
+        answered[:, -1],
+        labels,
+        model.class_names,
+        model.train_counts,
+        many_above,
+        few_below,
+        folds,
+    )
 
-def choose(goal:Goal, alphas:torch.Tensor, # (P, T)
-           answered, # (N, P), classes predicted under each preference
-           balanced, # (N,), and under the balanced one
-           labels, class_names:list, train_counts, many_above:int=100, few_below:int=20, folds:int=5,
-          )->Solution:
+
+def choose(
+    goal: Goal,
+    alphas: torch.Tensor,  # (P, T)
+    answered,  # (N, P), classes predicted under each preference
+    balanced,  # (N,), and under the balanced one
+    labels,
+    class_names: list,
+    train_counts,
+    many_above: int = 100,
+    few_below: int = 20,
+    folds: int = 5,
+) -> Solution:
     "`solve` for predictions at hand."
-    named, classes, alphas = _Named(labels, class_names, train_counts, many_above, few_below), len(class_names), resolve(alphas)
-    if not np.issubdtype(answered.dtype, np.integer): raise ValueError(f"answered is {answered.dtype}: expected the numbers of the classes predicted, not logits")
-    right, was_right = 100. * (answered == labels[:, None]), 100. * (balanced == labels)
+    named, classes, alphas = (
+        _Named(labels, class_names, train_counts, many_above, few_below),
+        len(class_names),
+        resolve(alphas),
+    )
+    if not np.issubdtype(answered.dtype, np.integer):
+        raise ValueError(
+            f"answered is {answered.dtype}: expected the numbers of the classes predicted, not logits"
+        )
+    right, was_right = 100.0 * (answered == labels[:, None]), 100.0 * (balanced == labels)
     weights, bounds, value = named.of(goal), goal.bounds, ALIASES.get(goal.best, goal.best)
     groups, score = [g for g in named.groups if g in weights], right
-    if value == "equal groups" and len(groups) < 2: raise ValueError(f"best is 'equal groups', but labelled images are of one group, {groups[0]!r}: give some of another, or another goal")
+    if value == "equal groups" and len(groups) < 2:
+        raise ValueError(
+            f"best is 'equal groups', but labelled images are of one group, {groups[0]!r}: give some of another, or another goal"
+        )
     if goal.cost is not None:
         cost = np.asarray(goal.cost, dtype=float)
-        if cost.shape != (classes, classes) or not np.isfinite(cost).all(): raise ValueError(f"cost has shape {cost.shape}: expected ({classes}, {classes}) finite numbers, row the true class, column the answer")
+        if cost.shape != (classes, classes) or not np.isfinite(cost).all():
+            raise ValueError(
+                f"cost has shape {cost.shape}: expected ({classes}, {classes}) finite numbers, row the true class, column the answer"
+            )
         score = -cost[labels[:, None], answered]
 
-    def chosen_on(part): # (N,) bool -> index of a preference, whether it keeps the bounds
-        def mean(name, of): return weights[name][part] @ of[part] / weights[name][part].sum() if weights[name][part].any() else np.full(len(alphas), np.inf)
+    def chosen_on(part):  # (N,) bool -> index of a preference, whether it keeps the bounds
+        def mean(name, of):
+            return (
+                weights[name][part] @ of[part] / weights[name][part].sum()
+                if weights[name][part].any()
+                else np.full(len(alphas), np.inf)
+            )
+
         spread = np.stack([mean(g, right) for g in groups if weights[g][part].any()])
-        values = spread.min(0) if value == "worst group" else spread.min(0) - spread.max(0) if value == "equal groups" else mean(value, score)
-        return _best(values, np.stack([mean(k, right) - v for k, v in bounds.items()]) if bounds else np.empty((0, len(alphas))), alphas.numpy())
+        values = (
+            spread.min(0)
+            if value == "worst group"
+            else spread.min(0) - spread.max(0)
+            if value == "equal groups"
+            else mean(value, score)
+        )
+        return _best(
+            values,
+            np.stack([mean(k, right) - v for k, v in bounds.items()])
+            if bounds
+            else np.empty((0, len(alphas))),
+            alphas.numpy(),
+        )
 
     everything = np.ones(len(labels), dtype=bool)
     best, met = chosen_on(everything)
     fold, fitted = parts_of(labels, folds), np.empty(len(labels))
-    for k in range(folds): fitted[fold == k] = right[fold == k, chosen_on(fold != k)[0]]
+    for k in range(folds):
+        fitted[fold == k] = right[fold == k, chosen_on(fold != k)[0]]
     rows = {}
     for k, w in weights.items():
         mean, low, high = (v / 100 for v in bootstrap(fitted[None], w))
-        rows[k] = {"wanted": bounds.get(k, np.nan), "expected": mean, "low": low, "high": high, "balanced": w @ was_right}
+        rows[k] = {
+            "wanted": bounds.get(k, np.nan),
+            "expected": mean,
+            "low": low,
+            "high": high,
+            "balanced": w @ was_right,
+        }
     alpha = tuple(round(a, 4) for a in alphas[best].tolist())
-    return Solution(alpha, met, pd.DataFrame(rows).T, _said(alpha, met, bounds, {k: float((weights[k] @ right).max()) for k in bounds}))
+    return Solution(
+        alpha,
+        met,
+        pd.DataFrame(rows).T,
+        _said(alpha, met, bounds, {k: float((weights[k] @ right).max()) for k in bounds}),
+    )
+
 
 def _said(alpha, met, bounds, most):
-    if not bounds: return f"Preference {alpha} serves the goal best."
-    if met: return f"Preference {alpha} keeps every bound and serves the goal best among those that do."
-    alone = [f"{k!r} at least {v:g} % (the most that any preference reaches is {most[k]:.1f} %)" for k, v in bounds.items() if most[k] < v]
-    why = f"No preference reaches {', nor '.join(alone)}." if alone else f"Each bound can be kept alone, all of them together by no preference: {', '.join(f'{k!r} at least {v:g} %' for k, v in bounds.items())}."
+    if not bounds:
+        return f"Preference {alpha} serves the goal best."
+    if met:
+        return f"Preference {alpha} keeps every bound and serves the goal best among those that do."
+    alone = [
+        f"{k!r} at least {v:g} % (the most that any preference reaches is {most[k]:.1f} %)"
+        for k, v in bounds.items()
+        if most[k] < v
+    ]
+    why = (
+        f"No preference reaches {', nor '.join(alone)}."
+        if alone
+        else f"Each bound can be kept alone, all of them together by no preference: {', '.join(f'{k!r} at least {v:g} %' for k, v in bounds.items())}."
+    )
     return f"The goal cannot be met. {why} Preference {alpha} comes closest."
 
 # %% ../../nbs/10_control/goals.ipynb #2da243c0
 @torch.no_grad()
-def verify(solution:Solution, goal:Goal, model,
-           features:torch.Tensor, # (N, branches, d), of labelled images that the solution has not seen
-           labels, # (N,)
-           many_above:int=100, few_below:int=20,
-          )->pd.DataFrame: # group or class -> wanted, expected, low, high, measured, balanced; percent
+def verify(
+    solution: Solution,
+    goal: Goal,
+    model,
+    features: torch.Tensor,  # (N, branches, d), of labelled images that the solution has not seen
+    labels,  # (N,)
+    many_above: int = 100,
+    few_below: int = 20,
+) -> pd.DataFrame:  # group or class -> wanted, expected, low, high, measured, balanced; percent
     "What a solution expected, and what it and the balanced preference get on other images."
     labels, preferences = np.asarray(labels), (solution.preference, "balanced")
     answered = predict(features, torch.stack([model.heads(p).cpu() for p in preferences])).numpy()
     weights = _Named(labels, model.class_names, model.train_counts, many_above, few_below).of(goal)
-    measured = pd.DataFrame({k: dict(zip(("measured", "balanced"), 100 * w @ (answered == labels[:, None]))) for k, w in weights.items()}).T
+    measured = pd.DataFrame(
+        {
+            k: dict(zip(("measured", "balanced"), 100 * w @ (answered == labels[:, None])))
+            for k, w in weights.items()
+        }
+    ).T
     return solution.expected.drop(columns="balanced").join(measured)

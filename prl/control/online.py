@@ -17,30 +17,52 @@ from .adapt import Calibration, Online, bbse_prior, estimate, evidence, likely_p
 from ..longtail import sampled
 
 # %% ../../nbs/10_control/online.ipynb #586a39e3
-def set_aside(labels, # (N,)
-              share:float=.2, # of each class
-              seed:int=0)->tuple: # indices of the labelled part and of the rest
+def set_aside(
+    labels,  # (N,)
+    share: float = 0.2,  # of each class
+    seed: int = 0,
+) -> tuple:  # indices of the labelled part and of the rest
     "Labelled images to calibrate on, and the rest, on which everything is measured: of each class at least one, so a class with one image has none that is labelled."
-    if not 0 < share < 1: raise ValueError(f"share is {share}: expected a part of the labelled images, between 0 and 1")
+    if not 0 < share < 1:
+        raise ValueError(
+            f"share is {share}: expected a part of the labelled images, between 0 and 1"
+        )
     labels = np.asarray(labels)
     counts = np.bincount(labels)
-    chosen = sampled(labels, np.minimum(np.ceil(np.round(share * counts, 9)).astype(int), np.maximum(counts - 1, 0)), seed)
+    chosen = sampled(
+        labels,
+        np.minimum(np.ceil(np.round(share * counts, 9)).astype(int), np.maximum(counts - 1, 0)),
+        seed,
+    )
     return np.sort(chosen), np.setdiff1d(np.arange(len(labels)), chosen)
 
-def draw(labels, # (N,)
-         prior, # (C,), sums to 1
-         size:int, # images
-         generator:np.random.Generator)->np.ndarray: # (size,), indices into `labels`
+
+def draw(
+    labels,  # (N,)
+    prior,  # (C,), sums to 1
+    size: int,  # images
+    generator: np.random.Generator,
+) -> np.ndarray:  # (size,), indices into `labels`
     "A test set with this class prior, drawn with replacement."
     labels, prior = np.asarray(labels), np.asarray(prior, dtype=float)
     missing = np.flatnonzero((np.bincount(labels, minlength=len(prior)) == 0) & (prior > 0))
-    if len(missing): raise ValueError(f"class {missing[0]} has a share of {prior[missing[0]]:.3g} but no image to draw: give its images, or a prior without it")
-    return generator.choice(len(labels), size, p=(prior / prior.sum() / np.maximum(np.bincount(labels, minlength=len(prior)), 1))[labels])
+    if len(missing):
+        raise ValueError(
+            f"class {missing[0]} has a share of {prior[missing[0]]:.3g} but no image to draw: give its images, or a prior without it"
+        )
+    return generator.choice(
+        len(labels),
+        size,
+        p=(prior / prior.sum() / np.maximum(np.bincount(labels, minlength=len(prior)), 1))[labels],
+    )
 
-def random_priors(base, # (C,), sums to 1
-                  count:int, # priors
-                  concentration:float, # of the symmetric Dirichlet distribution; smaller is further from `base`
-                  seed:int=0)->np.ndarray: # (count, C), rows sum to 1
+
+def random_priors(
+    base,  # (C,), sums to 1
+    count: int,  # priors
+    concentration: float,  # of the symmetric Dirichlet distribution; smaller is further from `base`
+    seed: int = 0,
+) -> np.ndarray:  # (count, C), rows sum to 1
     "`base` times a draw from a Dirichlet distribution, normalised: shifts without order by frequency."
     base = np.asarray(base, dtype=float)
     drawn = base * np.random.default_rng(seed).dirichlet(np.full(len(base), concentration), count)
@@ -49,101 +71,203 @@ def random_priors(base, # (C,), sums to 1
 # %% ../../nbs/10_control/online.ipynb #1a9e2fa2
 class Shifted(NamedTuple):
     "What one model gets right on one test set, knowing more or less of its prior."
+
     index: np.ndarray  # (n,), which of all test images
     seed: int  # of the model's training
     right: dict  # "none" (the balanced preference, or the fixed classifier), "true" and each way -> (n,), bool
 
+
 @torch.no_grad()
-def measure_shift(model, features:torch.Tensor, # (N, branches, d), of all test images
-                  labels, # (N,), only to count what is right
-                  index, # (n,), the images of this test set
-                  prior, # (C,), its true prior
-                  ways:tuple=("family", "map", "em"), # those of `prl.control.adapt.find`, bbse, preference (the likeliest); "family, calibrated" and so on
-                  calibration:Calibration=None, # for the calibrated ways
-                  labelled:tuple=None, # evidence and labels of labelled images, for bbse
-                  seed:int=0,
-                 )->Shifted:
+def measure_shift(
+    model,
+    features: torch.Tensor,  # (N, branches, d), of all test images
+    labels,  # (N,), only to count what is right
+    index,  # (n,), the images of this test set
+    prior,  # (C,), its true prior
+    ways: tuple = (
+        "family",
+        "map",
+        "em",
+    ),  # those of `prl.control.adapt.find`, bbse, preference (the likeliest); "family, calibrated" and so on
+    calibration: Calibration = None,  # for the calibrated ways
+    labelled: tuple = None,  # evidence and labels of labelled images, for bbse
+    seed: int = 0,
+) -> Shifted:
     "None, true and estimated priors on a test set."
     index = torch.as_tensor(index)
     x, y, log_prior = features[index], torch.as_tensor(labels)[index], model.log_prior.cpu()
-    def correct(logits): return (logits.argmax(1) == y).numpy()
-    def with_prior(seen, q): return correct(seen + torch.as_tensor(q).float().clamp(min=1e-12).log())
+
+    def correct(logits):
+        return (logits.argmax(1) == y).numpy()
+
+    def with_prior(seen, q):
+        return correct(seen + torch.as_tensor(q).float().clamp(min=1e-12).log())
+
     def with_way(way):
         way, _, calibrated = way.partition(", ")
-        if calibrated and calibration is None: raise ValueError(f"way {way + ', ' + calibrated!r} needs a calibration: give `calibration`, or leave the way out")
+        if calibrated and calibration is None:
+            raise ValueError(
+                f"way {way + ', ' + calibrated!r} needs a calibration: give `calibration`, or leave the way out"
+            )
         seen = evidence(model, x, calibration if calibrated else Calibration())
-        if way == "preference": return correct(model.logits(x.to(model.log_prior.device), likely_preference(model, seen)).cpu())
-        if way != "bbse": return with_prior(seen, estimate(seen, log_prior, way))
-        if labelled is None: raise ValueError("way 'bbse' needs labelled images: give `labelled`, or leave it out")
+        if way == "preference":
+            return correct(
+                model.logits(x.to(model.log_prior.device), likely_preference(model, seen)).cpu()
+            )
+        if way != "bbse":
+            return with_prior(seen, estimate(seen, log_prior, way))
+        if labelled is None:
+            raise ValueError("way 'bbse' needs labelled images: give `labelled`, or leave it out")
         return with_prior(seen, bbse_prior(seen, *labelled, log_prior))
-    none = correct(model.logits(x.to(model.log_prior.device)).cpu())
-    return Shifted(index.numpy(), seed, {"none": none, "true": with_prior(evidence(model, x), prior)} | {way: with_way(way) for way in ways})
 
-def accuracy(sets:list, # of `Shifted`
-             way:str)->float: # percent, mean over the sets that have it; NaN where none has
+    none = correct(model.logits(x.to(model.log_prior.device)).cpu())
+    return Shifted(
+        index.numpy(),
+        seed,
+        {"none": none, "true": with_prior(evidence(model, x), prior)}
+        | {way: with_way(way) for way in ways},
+    )
+
+
+def accuracy(
+    sets: list,  # of `Shifted`
+    way: str,
+) -> float:  # percent, mean over the sets that have it; NaN where none has
     return 100 * float(np.mean([s.right[way].mean() for s in sets if way in s.right] or [np.nan]))
 
-def change(sets:list, way:str)->float: # points over knowing nothing, on the same sets
+
+def change(sets: list, way: str) -> float:  # points over knowing nothing, on the same sets
     return accuracy(sets, way) - accuracy([s for s in sets if way in s.right], "none")
 
-def recovered(sets:list, # of `Shifted`
-              way:str, resamples:int=299)->tuple: # mean, low, high (95 %), percent; NaN where the true prior itself brings nothing that is sure
+
+def recovered(
+    sets: list,  # of `Shifted`
+    way: str,
+    resamples: int = 299,
+) -> (
+    tuple
+):  # mean, low, high (95 %), percent; NaN where the true prior itself brings nothing that is sure
     "Gain of an estimate as a share of the true prior's, each averaged over the test sets; the interval is a bootstrap over seeds and over test images, which all sets share."
     sets, rng = [s for s in sets if way in s.right], np.random.default_rng(0)
     seeds, count = sorted({s.seed for s in sets}), 1 + max(int(s.index.max()) for s in sets)
-    times = np.vstack([np.ones(count), rng.poisson(1., (resamples, count))])  # how often each image is drawn, the first row: once
-    drawn = np.vstack([np.ones(len(seeds)), rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), resamples)])
+    times = np.vstack(
+        [np.ones(count), rng.poisson(1.0, (resamples, count))]
+    )  # how often each image is drawn, the first row: once
+    drawn = np.vstack(
+        [
+            np.ones(len(seeds)),
+            rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), resamples),
+        ]
+    )
     gain = np.zeros((2, resamples + 1))
     for s in sets:
         weight = times[:, s.index]
         for k, name in enumerate((way, "true")):
-            gain[k] += drawn[:, seeds.index(s.seed)] * (weight @ (s.right[name].astype(float) - s.right["none"])) / np.maximum(weight.sum(1), 1)
-    if np.percentile(gain[1, 1:], 2.5) <= 0: return np.nan, np.nan, np.nan
+            gain[k] += (
+                drawn[:, seeds.index(s.seed)]
+                * (weight @ (s.right[name].astype(float) - s.right["none"]))
+                / np.maximum(weight.sum(1), 1)
+            )
+    if np.percentile(gain[1, 1:], 2.5) <= 0:
+        return np.nan, np.nan, np.nan
     share = 100 * gain[0] / gain[1]
     return share[0], *np.percentile(share[1:], [2.5, 97.5])
 
-def many(models:dict, features:dict, # by (name, seed)
-         labels, # (N,), of all test images
-         priors, # of the test sets
-         size:int, draws:int, # images of a set, and sets of each prior
-         ways, calibrations:dict, aside:dict=None, # by (name, seed), as in `measure_shift`
-        )->dict: # name -> list of `Shifted`
+
+def many(
+    models: dict,
+    features: dict,  # by (name, seed)
+    labels,  # (N,), of all test images
+    priors,  # of the test sets
+    size: int,
+    draws: int,  # images of a set, and sets of each prior
+    ways,
+    calibrations: dict,
+    aside: dict = None,  # by (name, seed), as in `measure_shift`
+) -> dict:  # name -> list of `Shifted`
     "Every model on the same random test sets."
     rng, result = np.random.default_rng(0), {}
     chosen = [(draw(labels, p, size, rng), p) for p in priors for _ in range(draws)]
     for key, model in models.items():
-        sets = [measure_shift(model, features[key], labels, index, p, ways, calibrations[key], aside and aside[key], key[1]) for index, p in chosen]
+        sets = [
+            measure_shift(
+                model,
+                features[key],
+                labels,
+                index,
+                p,
+                ways,
+                calibrations[key],
+                aside and aside[key],
+                key[1],
+            )
+            for index, p in chosen
+        ]
         result.setdefault(key[0], []).extend(sets)
     return result
 
-def gains(sets:dict, # name -> list of `Shifted`
-          ways)->pd.DataFrame: # text: what -> name
-    "Accuracy without and with the true prior, and what each way recovers, ± half of its interval."
-    def shown(mean, low, high): return "" if np.isnan(mean) else f"{mean:.0f}\u00a0±\u00a0{(high - low) / 2:.0f}"
-    return pd.DataFrame({name: {f"{k}, %": f"{accuracy(s, k):.1f}" for k in ("none", "true")} | {f"{way} recovers, %": shown(*recovered(s, way)) for way in ways}
-                         for name, s in sets.items()})
 
-def changes(sets:dict, ways)->pd.DataFrame: # text: what -> name
+def gains(
+    sets: dict,  # name -> list of `Shifted`
+    ways,
+) -> pd.DataFrame:  # text: what -> name
+    "Accuracy without and with the true prior, and what each way recovers, ± half of its interval."
+
+    def shown(mean, low, high):
+        return "" if np.isnan(mean) else f"{mean:.0f}\u00a0±\u00a0{(high - low) / 2:.0f}"
+
+    return pd.DataFrame(
+        {
+            name: {f"{k}, %": f"{accuracy(s, k):.1f}" for k in ("none", "true")}
+            | {f"{way} recovers, %": shown(*recovered(s, way)) for way in ways}
+            for name, s in sets.items()
+        }
+    )
+
+
+def changes(sets: dict, ways) -> pd.DataFrame:  # text: what -> name
     "Accuracy without a prior, and the points by which each way changes it."
-    return pd.DataFrame({name: {"none, %": f"{accuracy(s, 'none'):.1f}"} | {way: f"{change(s, way):+.1f}" for way in ways} for name, s in sets.items()})
+    return pd.DataFrame(
+        {
+            name: {"none, %": f"{accuracy(s, 'none'):.1f}"}
+            | {way: f"{change(s, way):+.1f}" for way in ways}
+            for name, s in sets.items()
+        }
+    )
 
 # %% ../../nbs/10_control/online.ipynb #12094906
-def follow_stream(model, features:torch.Tensor, # (N, branches, d), of all test images
-                  labels, # (N,)
-                  ends, # (2, C), the class priors of its first and its last batch
-                  batches:int=40, size:int=100, # images of a batch
-                  memory:float=500., # of `prl.control.adapt.Online`
-                  streams:int=10, # averaged
-                 )->pd.DataFrame: # percent; images so far -> what is known
+def follow_stream(
+    model,
+    features: torch.Tensor,  # (N, branches, d), of all test images
+    labels,  # (N,)
+    ends,  # (2, C), the class priors of its first and its last batch
+    batches: int = 40,
+    size: int = 100,  # images of a batch
+    memory: float = 500.0,  # of `prl.control.adapt.Online`
+    streams: int = 10,  # averaged
+) -> pd.DataFrame:  # percent; images so far -> what is known
     "Accuracy batch by batch while the log prior moves evenly from one end to the other; an estimate sees each batch before it answers."
     labels, rng, (first, last) = torch.as_tensor(labels), np.random.default_rng(0), np.log(ends)
-    right = {k: np.zeros(batches) for k in ("nothing known", "all images so far", f"memory of {memory:g} images", "true prior")}
+    right = {
+        k: np.zeros(batches)
+        for k in (
+            "nothing known",
+            "all images so far",
+            f"memory of {memory:g} images",
+            "true prior",
+        )
+    }
     for _ in range(streams):
         both = Online(model), Online(model, memory=memory)
         for t in range(batches):
             truth = np.exp(first + t / (batches - 1) * (last - first))
             index = torch.from_numpy(draw(labels, truth, size, rng))
             x = features[index]
-            logits = [model.logits(x.to(model.log_prior.device)).cpu(), *(o.update(x).logits(model, x) for o in both), evidence(model, x) + torch.from_numpy(truth).float().log()]
-            for line, v in zip(right.values(), logits): line[t] += 100 / streams * (v.argmax(1) == labels[index]).float().mean().item()
+            logits = [
+                model.logits(x.to(model.log_prior.device)).cpu(),
+                *(o.update(x).logits(model, x) for o in both),
+                evidence(model, x) + torch.from_numpy(truth).float().log(),
+            ]
+            for line, v in zip(right.values(), logits):
+                line[t] += 100 / streams * (v.argmax(1) == labels[index]).float().mean().item()
     return pd.DataFrame(right, index=size * np.arange(1, batches + 1))

@@ -10,84 +10,114 @@ import torch
 import torch.nn.functional as F
 
 # %% ../../nbs/05_data/augment.ipynb #79410617
-def _within(index, size): return (index >= 0) & (index < size)
+def _within(index, size):
+    return (index >= 0) & (index < size)
 
-def augment(images:torch.Tensor, # (N, channels, H, W)
-            draw:torch.Tensor, # (N, 4), uniform in [0, 1): rows and columns of the crop, mirror, angle
-            pad:int=4, # pixels that a crop may shift by; what comes in is black
-            flip:bool=True, # mirror half of the images
-            degrees:float=15., # largest rotation to either side; nearest pixel, black outside
-           )->torch.Tensor: # same shape and type
+
+def augment(
+    images: torch.Tensor,  # (N, channels, H, W)
+    draw: torch.Tensor,  # (N, 4), uniform in [0, 1): rows and columns of the crop, mirror, angle
+    pad: int = 4,  # pixels that a crop may shift by; what comes in is black
+    flip: bool = True,  # mirror half of the images
+    degrees: float = 15.0,  # largest rotation to either side; nearest pixel, black outside
+) -> torch.Tensor:  # same shape and type
     "Random crop, flip and rotation of each image (the recipe of Zhang et al. 2022, SADE, for CIFAR100-LT)."
     n, _, h, w = images.shape
-    shift = torch.floor(draw[:, :2] * (2 * pad + 1)) - pad                       # (n, 2): rows, columns
-    mirror = torch.where(draw[:, 2] < 0.5, -1., 1.) if flip else torch.ones_like(draw[:, 2])
+    shift = torch.floor(draw[:, :2] * (2 * pad + 1)) - pad  # (n, 2): rows, columns
+    mirror = torch.where(draw[:, 2] < 0.5, -1.0, 1.0) if flip else torch.ones_like(draw[:, 2])
     angle = (2 * draw[:, 3] - 1) * (degrees * torch.pi / 180)
-    y = torch.arange(h, device=images.device) - (h - 1) / 2                      # pixels from the centre
+    y = torch.arange(h, device=images.device) - (h - 1) / 2  # pixels from the centre
     x = torch.arange(w, device=images.device) - (w - 1) / 2
     y, x = y[None, :, None], x[None, None, :]
     cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
-    row = (cos * y + sin * x + (h - 1) / 2).round().long()                       # in the crop
+    row = (cos * y + sin * x + (h - 1) / 2).round().long()  # in the crop
     column = (mirror[:, None, None] * (cos * x - sin * y) + (w - 1) / 2).round().long()
     inside = _within(row, h) & _within(column, w)
-    row, column = row + shift[:, :1, None].long(), column + shift[:, 1:, None].long()   # in the image
+    row, column = (
+        row + shift[:, :1, None].long(),
+        column + shift[:, 1:, None].long(),
+    )  # in the image
     inside &= _within(row, h) & _within(column, w)
-    source = (row.clamp(0, h - 1) * w + column.clamp(0, w - 1)).flatten(1)       # (n, h*w)
-    pixels = images.flatten(2).gather(2, source[:, None].expand(-1, images.shape[1], -1)).view_as(images)
+    source = (row.clamp(0, h - 1) * w + column.clamp(0, w - 1)).flatten(1)  # (n, h*w)
+    pixels = (
+        images.flatten(2).gather(2, source[:, None].expand(-1, images.shape[1], -1)).view_as(images)
+    )
     return pixels * inside[:, None].to(pixels.dtype)
 
 # %% ../../nbs/05_data/augment.ipynb #d00aecab
-def disturb(images:torch.Tensor, # (N, 3, H, W), uint8
-            draw:torch.Tensor, # (N, 4), uniform in [0, 1): brightness, contrast, mirror, saturation
-            flip:bool=True, # mirror half of the images
-            jitter:float=.4, # largest change of brightness, contrast and saturation to either side, as a factor
-           )->torch.Tensor: # same shape and type
+def disturb(
+    images: torch.Tensor,  # (N, 3, H, W), uint8
+    draw: torch.Tensor,  # (N, 4), uniform in [0, 1): brightness, contrast, mirror, saturation
+    flip: bool = True,  # mirror half of the images
+    jitter: float = 0.4,  # largest change of brightness, contrast and saturation to either side, as a factor
+) -> torch.Tensor:  # same shape and type
     "Mirror and colour jitter of each image (SADE's loaders for ImageNet-LT and Places-LT; there the three come in random order)."
-    if flip: images = torch.where(draw[:, 2, None, None, None] < .5, images.flip(-1), images)
-    if not jitter: return images
-    bright, contrast, saturation = (1 + jitter * (2 * draw[:, k, None, None, None] - 1) for k in (0, 1, 3))
-    def grey(x): return .299 * x[:, :1] + .587 * x[:, 1:2] + .114 * x[:, 2:]                           # ITU-R BT.601
+    if flip:
+        images = torch.where(draw[:, 2, None, None, None] < 0.5, images.flip(-1), images)
+    if not jitter:
+        return images
+    bright, contrast, saturation = (
+        1 + jitter * (2 * draw[:, k, None, None, None] - 1) for k in (0, 1, 3)
+    )
+
+    def grey(x):
+        return 0.299 * x[:, :1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:]  # ITU-R BT.601
+
     x = (images * bright).clamp_(0, 255)
     x = torch.lerp(grey(x).mean((2, 3), keepdim=True), x, contrast).clamp_(0, 255)
     return torch.lerp(grey(x), x, saturation).clamp_(0, 255).round_().to(torch.uint8)
 
 # %% ../../nbs/05_data/augment.ipynb #26e048c7
-def mixing(n:int, alpha:float, # of Beta(alpha, alpha); larger blends more
-           generator:torch.Generator)->tuple: # share (n,), other (n,): what `mixup` takes
+def mixing(
+    n: int,
+    alpha: float,  # of Beta(alpha, alpha); larger blends more
+    generator: torch.Generator,
+) -> tuple:  # share (n,), other (n,): what `mixup` takes
     "`λ ~ Beta(alpha, alpha)` and a partner for each image (MiSLAS and BalPoE draw one λ for a batch: the same expected loss, with more noise)."
     # torch.distributions.Dirichlet takes no generator; this is the operation that it calls
-    return torch._sample_dirichlet(torch.full((n, 2), float(alpha)), generator)[:, 0], torch.randperm(n, generator=generator)
+    return torch._sample_dirichlet(torch.full((n, 2), float(alpha)), generator)[
+        :, 0
+    ], torch.randperm(n, generator=generator)
 
-def mixup(images:torch.Tensor, # (N, channels, H, W), uint8
-          labels:torch.Tensor, # (N,)
-          num_classes:int,
-          share:torch.Tensor, # (N,), λ of each image
-          other:torch.Tensor, # (N,), which image it is blended with
-         )->tuple: # images (N, channels, H, W) float in [0, 1], target (N, C) probabilities
+
+def mixup(
+    images: torch.Tensor,  # (N, channels, H, W), uint8
+    labels: torch.Tensor,  # (N,)
+    num_classes: int,
+    share: torch.Tensor,  # (N,), λ of each image
+    other: torch.Tensor,  # (N,), which image it is blended with
+) -> tuple:  # images (N, channels, H, W) float in [0, 1], target (N, C) probabilities
     "Each image blended with another of the batch, `λ x + (1 − λ) x'`, and their labels alike (Zhang et al. 2018)."
-    images, target = images / 255 if images.dtype == torch.uint8 else images, F.one_hot(labels, num_classes).float()
+    images, target = (
+        images / 255 if images.dtype == torch.uint8 else images,
+        F.one_hot(labels, num_classes).float(),
+    )
     blend = lambda x, s: s * x + (1 - s) * x[other]
     return blend(images, share[:, None, None, None]), blend(target, share[:, None])
 
 # %% ../../nbs/05_data/augment.ipynb #83438ee1
-def smooth(target:torch.Tensor, # (N,) class numbers or (N, C) probabilities
-           num_classes:int,
-           share:float, # ε, in [0, 1)
-          )->torch.Tensor: # (N, C) probabilities
+def smooth(
+    target: torch.Tensor,  # (N,) class numbers or (N, C) probabilities
+    num_classes: int,
+    share: float,  # ε, in [0, 1)
+) -> torch.Tensor:  # (N, C) probabilities
     "`(1 − ε) y + ε / C` (label smoothing; Szegedy et al. 2016, Rethinking Inception, section 7)."
     target = F.one_hot(target, num_classes).float() if target.dim() == 1 else target
     return (1 - share) * target + share / num_classes
 
 # %% ../../nbs/05_data/augment.ipynb #87a97225
-def batches(n:int, batch_size:int, generator:torch.Generator)->list: # of index tensors
+def batches(n: int, batch_size: int, generator: torch.Generator) -> list:  # of index tensors
     "A shuffled epoch: every image once, in `ceil(n / batch_size)` nearly equal batches."
     order = torch.randperm(n, generator=generator, device=generator.device)
     return list(order.tensor_split(-(-n // batch_size)))
 
 # %% ../../nbs/05_data/augment.ipynb #129db3ca
-def balanced_batches(labels:torch.Tensor, # (N,)
-                     batch_size:int, generator:torch.Generator)->list: # of index tensors
+def balanced_batches(
+    labels: torch.Tensor,  # (N,)
+    batch_size: int,
+    generator: torch.Generator,
+) -> list:  # of index tensors
     "As many images as an epoch has, each drawn with replacement from a class that is drawn first (class-balanced sampling, Kang et al. 2020, Decoupling)."
-    weights = 1. / labels.bincount()[labels]
+    weights = 1.0 / labels.bincount()[labels]
     drawn = torch.multinomial(weights, len(labels), replacement=True, generator=generator)
     return list(drawn.tensor_split(-(-len(labels) // batch_size)))

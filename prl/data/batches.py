@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from .augment import augment, balanced_batches, batches, disturb, mixing
-from .images import Files
 from .decode import TRIES
+from .images import Files
 
 # %% ../../nbs/05_data/batches.ipynb #f438e468
 class Inputs(NamedTuple):
     "What one step reads, on the device."
+
     images: torch.Tensor  # (N, channels, H, W), uint8, augmented
     labels: torch.Tensor  # (N,)
     share: torch.Tensor  # (N,), of mixup; empty without
@@ -27,69 +28,133 @@ class Inputs(NamedTuple):
     regime: torch.Tensor  # (K,)
 
 # %% ../../nbs/05_data/batches.ipynb #f9a9564a
-def generator_for(seed:int, purpose:int, step:int)->torch.Generator:
+def generator_for(seed: int, purpose: int, step: int) -> torch.Generator:
     "Randomness that depends on nothing but its place in the run."
     state = np.random.SeedSequence([seed, purpose, step]).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
-def shuffled(labels:torch.Tensor, # (N,), on the CPU
-             config, # batch_size, seed
-             epoch:int,
-             balanced:bool=False, # every class equally often
-            )->list: # of index tensors
+
+def shuffled(
+    labels: torch.Tensor,  # (N,), on the CPU
+    config,  # batch_size, seed
+    epoch: int,
+    balanced: bool = False,  # every class equally often
+) -> list:  # of index tensors
     "The batches of an epoch."
     order = generator_for(config.seed, 0, epoch)
-    return balanced_batches(labels, config.batch_size, order) if balanced else batches(len(labels), config.batch_size, order)
+    return (
+        balanced_batches(labels, config.batch_size, order)
+        if balanced
+        else batches(len(labels), config.batch_size, order)
+    )
 
-def _numbers(config, draw, step, n): # of a step of n images: those of `augment`, those of `mixing`, preferences
+
+def _numbers(
+    config, draw, step, n
+):  # of a step of n images: those of `augment`, those of `mixing`, preferences
     generator = generator_for(config.seed, 1, step)
     turn = torch.rand(n, 4, generator=generator)
-    mixed = mixing(n, config.mixup, generator) if config.mixup else (turn.new_empty(0), torch.empty(0, dtype=torch.long))
+    mixed = (
+        mixing(n, config.mixup, generator)
+        if config.mixup
+        else (turn.new_empty(0), torch.empty(0, dtype=torch.long))
+    )
     return turn, *mixed, *draw(config, generator)
 
-def _sent(x, device): # to a GPU from pinned memory, so that nobody waits
-    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" and x.device.type == "cpu" else x.to(device)
 
-def _boxes(config, step, n): return torch.rand(n, TRIES, 4, generator=generator_for(config.seed, 2, step)) # of a step of n images, for `random_box`
+def _sent(x, device):  # to a GPU from pinned memory, so that nobody waits
+    return (
+        x.pin_memory().to(device, non_blocking=True)
+        if device.type == "cuda" and x.device.type == "cpu"
+        else x.to(device)
+    )
 
-def _streamed(train, drawn, step, config, draw, device, mine): # of `Files`, whose workers read ahead
-    if mine is not None: return (yield from _streamed_share(train, drawn, step, config, draw, device, mine))
+
+def _boxes(config, step, n):
+    return torch.rand(
+        n, TRIES, 4, generator=generator_for(config.seed, 2, step)
+    )  # of a step of n images, for `random_box`
+
+
+def _streamed(
+    train, drawn, step, config, draw, device, mine
+):  # of `Files`, whose workers read ahead
+    if mine is not None:
+        return (yield from _streamed_share(train, drawn, step, config, draw, device, mine))
     parts = [_boxes(config, step + k, len(index)) for k, index in enumerate(drawn)]
     for k, (images, kept) in enumerate(train.images.crops(drawn, parts)):
         turn, share, other, alphas, regime = _numbers(config, draw, step + k, len(images))
         seen = disturb(_sent(images, device), _sent(turn, device), config.flip, config.jitter)
-        yield Inputs(seen, *(_sent(x, device) for x in (train.labels[drawn[k][kept]], share, other, alphas, regime)))
+        yield Inputs(
+            seen,
+            *(
+                _sent(x, device)
+                for x in (train.labels[drawn[k][kept]], share, other, alphas, regime)
+            ),
+        )
 
-def _streamed_share(train, drawn, step, config, draw, device, mine): # whole batches, of which only this process's images are read; the others are black
-    numbers, own, parts = [_numbers(config, draw, step + k, len(index)) for k, index in enumerate(drawn)], [], []
+
+def _streamed_share(
+    train, drawn, step, config, draw, device, mine
+):  # whole batches, of which only this process's images are read; the others are black
+    numbers, own, parts = (
+        [_numbers(config, draw, step + k, len(index)) for k, index in enumerate(drawn)],
+        [],
+        [],
+    )
     for k, (index, (_, _, other, *_)) in enumerate(zip(drawn, numbers)):
         own.append(mine(len(index)))
-        if config.mixup: own[-1] = torch.cat([own[-1], other[own[-1]]]).unique()
+        if config.mixup:
+            own[-1] = torch.cat([own[-1], other[own[-1]]]).unique()
         parts.append(_boxes(config, step + k, len(index))[own[-1]])
-    for k, (images, _) in enumerate(train.images.crops([index[o] for index, o in zip(drawn, own)], parts)):
+    for k, (images, _) in enumerate(
+        train.images.crops([index[o] for index, o in zip(drawn, own)], parts)
+    ):
         turn, *rest = numbers[k]
         seen = torch.zeros(len(drawn[k]), *images.shape[1:], dtype=images.dtype, device=device)
-        seen[_sent(own[k], device)] = disturb(_sent(images, device), _sent(turn[own[k]], device), config.flip, config.jitter)
+        seen[_sent(own[k], device)] = disturb(
+            _sent(images, device), _sent(turn[own[k]], device), config.flip, config.jitter
+        )
         yield Inputs(seen, *(_sent(x, device) for x in (train.labels[drawn[k]], *rest)))
 
-def inputs(train, # images and labels
-           drawn:list, # of index tensors, from `shuffled`
-           step:int, # of the first of them, counted over the run
-           config, # seed, batch size, mixup and augmentation
-           draw, # of a `Method`: (config, generator) -> Drawn
-           device,
-           ahead:int=1, # steps that are made ready at once, of large images fewer
-           mine=None, # of several processes: (n) -> which of a batch's n images this one needs, where reading them is work
-          )->Iterator: # of Inputs
+
+def inputs(
+    train,  # images and labels
+    drawn: list,  # of index tensors, from `shuffled`
+    step: int,  # of the first of them, counted over the run
+    config,  # seed, batch size, mixup and augmentation
+    draw,  # of a `Method`: (config, generator) -> Drawn
+    device,
+    ahead: int = 1,  # steps that are made ready at once, of large images fewer
+    mine=None,  # of several processes: (n) -> which of a batch's n images this one needs, where reading them is work
+) -> Iterator:  # of Inputs
     "The steps of an epoch, each the same whatever is made ready with it."
-    if isinstance(train.images, Files): return (yield from _streamed(train, drawn, step, config, draw, device, mine))
-    ahead = max(1, min(ahead, 2**21 // (config.batch_size * train.images[0, 0].numel())))  # pixels, of which `augment` keeps several numbers of eight bytes
+    if isinstance(train.images, Files):
+        return (yield from _streamed(train, drawn, step, config, draw, device, mine))
+    ahead = max(
+        1, min(ahead, 2**21 // (config.batch_size * train.images[0, 0].numel()))
+    )  # pixels, of which `augment` keeps several numbers of eight bytes
     for start in range(0, len(drawn), ahead):
-        part = drawn[start:start + ahead]
+        part = drawn[start : start + ahead]
         sizes = [len(i) for i in part]
-        turns, shares, others, alphas, regimes = zip(*(_numbers(config, draw, step + start + k, n) for k, n in enumerate(sizes)))
+        turns, shares, others, alphas, regimes = zip(
+            *(_numbers(config, draw, step + start + k, n) for k, n in enumerate(sizes))
+        )
         index = _sent(torch.cat(part), train.labels.device)
         images = _sent(train.images[index], device)
-        if config.pad or config.flip or config.degrees: images = augment(images, _sent(torch.cat(turns), device), config.pad, config.flip, config.degrees)
-        mixed = [_sent(torch.cat(m), device).split(sizes if config.mixup else [0] * len(sizes)) for m in (shares, others)]
-        yield from map(Inputs, images.split(sizes), _sent(train.labels[index], device).split(sizes), *mixed, _sent(torch.stack(alphas), device), _sent(torch.stack(regimes), device))
+        if config.pad or config.flip or config.degrees:
+            images = augment(
+                images, _sent(torch.cat(turns), device), config.pad, config.flip, config.degrees
+            )
+        mixed = [
+            _sent(torch.cat(m), device).split(sizes if config.mixup else [0] * len(sizes))
+            for m in (shares, others)
+        ]
+        yield from map(
+            Inputs,
+            images.split(sizes),
+            _sent(train.labels[index], device).split(sizes),
+            *mixed,
+            _sent(torch.stack(alphas), device),
+            _sent(torch.stack(regimes), device),
+        )

@@ -16,29 +16,64 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 
 # %% ../../nbs/05_data/decode.ipynb #f59478c5
-_TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-          6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}  # Exif 2.3, tag 274
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # Exif 2.3, tag 274
 
-def _upright(image, name): # a Pillow image in RGB
-    if isinstance(image, dict): image = image.get("bytes") or image.get("path")
+
+def _upright(image, name):  # a Pillow image in RGB
+    if isinstance(image, dict):
+        image = image.get("bytes") or image.get("path")
     name = name or str(image)
     try:
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
             # not ImageOps.exif_transpose, which also writes the other fields anew and fails on those that cameras got wrong
-            turn = _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation)) if "exif" in opened.info else None
+            turn = (
+                _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation))
+                if "exif" in opened.info
+                else None
+            )
             upright = opened if turn is None else opened.transpose(turn)
-            if upright.mode == "F" or upright.mode == "I" and opened.format != "PNG": raise ValueError("its pixels have 32 bits and no fixed range; save them with 8 or 16")
-            if upright.mode.startswith("I"): upright = Image.fromarray((np.asarray(upright) / 257).astype(np.uint8))  # 16-bit grey
-            if "A" in upright.getbands() or "transparency" in upright.info: # on grey, where black shapes and white ones show
-                upright = Image.alpha_composite(Image.new("RGBA", upright.size, (128, 128, 128)), upright.convert("RGBA"))
+            if upright.mode == "F" or upright.mode == "I" and opened.format != "PNG":
+                raise ValueError(
+                    "its pixels have 32 bits and no fixed range; save them with 8 or 16"
+                )
+            if upright.mode.startswith("I"):
+                upright = Image.fromarray(
+                    (np.asarray(upright) / 257).astype(np.uint8)
+                )  # 16-bit grey
+            if (
+                "A" in upright.getbands() or "transparency" in upright.info
+            ):  # on grey, where black shapes and white ones show
+                upright = Image.alpha_composite(
+                    Image.new("RGBA", upright.size, (128, 128, 128)), upright.convert("RGBA")
+                )
             return upright.convert("RGB")
-    except (OSError, SyntaxError, TypeError, AttributeError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot read image {name}: {error}. Is the file whole? Replace or remove it.") from error
+    except (
+        OSError,
+        SyntaxError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        struct.error,
+        Image.DecompressionBombError,
+    ) as error:
+        raise ValueError(
+            f"cannot read image {name}: {error}. Is the file whole? Replace or remove it."
+        ) from error
 
-def decode(image, # a path, bytes, or the struct `{"bytes", "path"}` of Hugging Face's Parquet files
-           name:str="", # what to call it in an error; a path needs none
-           size:int=None, # side in pixels: the shorter side is scaled to it and the centre kept; None keeps the size
-          )->np.ndarray: # (H, W, 3), uint8
+
+def decode(
+    image,  # a path, bytes, or the struct `{"bytes", "path"}` of Hugging Face's Parquet files
+    name: str = "",  # what to call it in an error; a path needs none
+    size: int = None,  # side in pixels: the shorter side is scaled to it and the centre kept; None keeps the size
+) -> np.ndarray:  # (H, W, 3), uint8
     "Any encoding that Pillow reads, turned upright and to RGB; what is transparent becomes grey."
     picture = _upright(image, name)
     if size is not None and picture.size != (size, size):
@@ -46,45 +81,73 @@ def decode(image, # a path, bytes, or the struct `{"bytes", "path"}` of Hugging 
     return np.asarray(picture)
 
 # %% ../../nbs/05_data/decode.ipynb #d4dcadbe
-def decode_all(images, # paths, bytes or structs
-               names=None, # one for each
-               size:int=None,
-              )->torch.Tensor: # (N, 3, H, W), uint8
+def decode_all(
+    images,  # paths, bytes or structs
+    names=None,  # one for each
+    size: int = None,
+) -> torch.Tensor:  # (N, 3, H, W), uint8
     "Decode many images; without `size` all must have the same size."
     names = [""] * len(images) if names is None else names
-    if size is None: arrays = [decode(*pair) for pair in zip(images, names)]  # small images decode faster than threads switch
+    if size is None:
+        arrays = [
+            decode(*pair) for pair in zip(images, names)
+        ]  # small images decode faster than threads switch
     else:
-        with ThreadPoolExecutor() as pool: arrays = list(pool.map(lambda pair: decode(*pair, size), zip(images, names)))
+        with ThreadPoolExecutor() as pool:
+            arrays = list(pool.map(lambda pair: decode(*pair, size), zip(images, names)))
     shapes = {a.shape for a in arrays}
     if len(shapes) > 1:
-        raise ValueError(f"images of different sizes ({sorted(shapes)[:3]}, ...): give image_size so that all get the same")
+        raise ValueError(
+            f"images of different sizes ({sorted(shapes)[:3]}, ...): give image_size so that all get the same"
+        )
     return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
 
 # %% ../../nbs/05_data/decode.ipynb #49520785
 TRIES = 10  # of a part that fits, as in torchvision
 
-def random_box(width:int, height:int,
-               draw, # (TRIES, 4), uniform in [0, 1): area, shape, left, top
-               smallest:float=.08, # share of the area
-              )->tuple: # left, top, right, bottom
+
+def random_box(
+    width: int,
+    height: int,
+    draw,  # (TRIES, 4), uniform in [0, 1): area, shape, left, top
+    smallest: float = 0.08,  # share of the area
+) -> tuple:  # left, top, right, bottom
     "A part of random area and shape (Szegedy et al. 2015, Going Deeper with Convolutions, section 6)."
     flattest = math.log(4 / 3)
     for area, shape, left, top in draw:
-        pixels, ratio = (smallest + (1 - smallest) * area) * width * height, math.exp(flattest * (2 * shape - 1))
+        pixels, ratio = (
+            (smallest + (1 - smallest) * area) * width * height,
+            math.exp(flattest * (2 * shape - 1)),
+        )
         w, h = round(math.sqrt(pixels * ratio)), round(math.sqrt(pixels / ratio))
-        if 0 < w <= width and 0 < h <= height: return (x := int(left * (width - w + 1))), (y := int(top * (height - h + 1))), x + w, y + h
-    return central_box(width, height, min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3)))
+        if 0 < w <= width and 0 < h <= height:
+            return (
+                (x := int(left * (width - w + 1))),
+                (y := int(top * (height - h + 1))),
+                x + w,
+                y + h,
+            )
+    return central_box(
+        width, height, min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3))
+    )
 
-def central_box(width:int, height:int, w:float, h:float)->tuple: # left, top, right, bottom
+
+def central_box(width: int, height: int, w: float, h: float) -> tuple:  # left, top, right, bottom
     return (width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2
 
-def part(path,
-         size:int, # pixels of the square that comes out
-         draw=None, # for `random_box`; None: the centre, as a test image is seen
-         smallest:float=.08,
-        )->np.ndarray: # (size, size, 3), uint8
+
+def part(
+    path,
+    size: int,  # pixels of the square that comes out
+    draw=None,  # for `random_box`; None: the centre, as a test image is seen
+    smallest: float = 0.08,
+) -> np.ndarray:  # (size, size, 3), uint8
     "A part of an image file, scaled to a square."
     picture = _upright(path, "")
     side = min(picture.size) * 7 / 8
-    box = central_box(*picture.size, side, side) if draw is None else random_box(*picture.size, draw, smallest)
+    box = (
+        central_box(*picture.size, side, side)
+        if draw is None
+        else random_box(*picture.size, draw, smallest)
+    )
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))

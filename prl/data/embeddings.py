@@ -17,38 +17,73 @@ import pyarrow.parquet as pq
 # %% ../../nbs/05_data/embeddings.ipynb #dc82b554
 class Embedded(NamedTuple):
     "Features of images with their labels."
+
     features: np.ndarray  # (N, d), float32
     labels: np.ndarray  # (N,), numbers or names
     class_names: list  # None where the file has none
 
-def read_embedded(file, feature_column:str="features", label_column:str="labels")->Embedded:
+
+def read_embedded(file, feature_column: str = "features", label_column: str = "labels") -> Embedded:
     "One file of features, .npz or Parquet; features that are no numbers are an error."
     file, names = Path(file), None
     try:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as held:
                 missing = {"features", "labels"} - set(held.files)
-                if missing: raise ValueError(f"it holds {', '.join(held.files)}, not {', '.join(sorted(missing))}")
+                if missing:
+                    raise ValueError(
+                        f"it holds {', '.join(held.files)}, not {', '.join(sorted(missing))}"
+                    )
                 features, labels = held["features"], held["labels"]
-                if "class_names" in held.files: names = held["class_names"].tolist()
+                if "class_names" in held.files:
+                    names = held["class_names"].tolist()
         else:
             table = pq.read_table(file)
             missing = {feature_column, label_column} - set(table.column_names)
-            if missing: raise ValueError(f"it has the columns {table.column_names}, none called {', '.join(sorted(missing))}: set image_column and label_column to the file's own names")
+            if missing:
+                raise ValueError(
+                    f"it has the columns {table.column_names}, none called {', '.join(sorted(missing))}: set image_column and label_column to the file's own names"
+                )
             labels, lists = table[label_column].to_numpy(), table[feature_column].combine_chunks()
-            if table[label_column].null_count or lists.null_count: raise ValueError(f"{table[label_column].null_count} rows have no label and {lists.null_count} no features: fill in or remove them")
-            if len({len(row) for row in lists}) > 1: raise ValueError("its rows have different numbers of features")
+            if table[label_column].null_count or lists.null_count:
+                raise ValueError(
+                    f"{table[label_column].null_count} rows have no label and {lists.null_count} no features: fill in or remove them"
+                )
+            if len({len(row) for row in lists}) > 1:
+                raise ValueError("its rows have different numbers of features")
             features = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
         features = np.ascontiguousarray(features, dtype=np.float32)
-        if features.ndim != 2 or labels.shape != (len(features),): raise ValueError(f"features have shape {features.shape} and labels {labels.shape}: expected (N, d) and (N,)")
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile, pa.ArrowException) as error: raise ValueError(f"cannot read features from {file}: {error}") from error
-    if not (finite := np.isfinite(features).all(1)).all(): raise ValueError(f"{file} row {int(finite.argmin())} has features that are no numbers ({int((~finite).sum())} such rows): compute them again or leave the rows out")
+        if features.ndim != 2 or labels.shape != (len(features),):
+            raise ValueError(
+                f"features have shape {features.shape} and labels {labels.shape}: expected (N, d) and (N,)"
+            )
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile, pa.ArrowException) as error:
+        raise ValueError(f"cannot read features from {file}: {error}") from error
+    if not (finite := np.isfinite(features).all(1)).all():
+        raise ValueError(
+            f"{file} row {int(finite.argmin())} has features that are no numbers ({int((~finite).sum())} such rows): compute them again or leave the rows out"
+        )
     return Embedded(features, labels, names)
 
-def read_embeddings(root, feature_column:str="features", label_column:str="labels")->tuple: # training and test `Embedded`
+
+def read_embeddings(
+    root, feature_column: str = "features", label_column: str = "labels"
+) -> tuple:  # training and test `Embedded`
     "`train` and `test`, each .npz or .parquet, under a folder."
-    files = [next((f for kind in ("npz", "parquet") if (f := Path(root) / f"{part}.{kind}").exists()), None) for part in ("train", "test")]
-    if not all(files): raise FileNotFoundError(f"no train.npz with test.npz, nor .parquet, in {Path(root).resolve()}: data/README.md shows the layout, prl.model.features.extract writes it")
+    files = [
+        next(
+            (f for kind in ("npz", "parquet") if (f := Path(root) / f"{part}.{kind}").exists()),
+            None,
+        )
+        for part in ("train", "test")
+    ]
+    if not all(files):
+        raise FileNotFoundError(
+            f"no train.npz with test.npz, nor .parquet, in {Path(root).resolve()}: data/README.md shows the layout, prl.model.features.extract writes it"
+        )
     train, test = (read_embedded(f, feature_column, label_column) for f in files)
-    if train.features.shape[1] != test.features.shape[1]: raise ValueError(f"{files[0]} has {train.features.shape[1]} features an image, {files[1]} has {test.features.shape[1]}: they come from different models")
+    if train.features.shape[1] != test.features.shape[1]:
+        raise ValueError(
+            f"{files[0]} has {train.features.shape[1]} features an image, {files[1]} has {test.features.shape[1]}: they come from different models"
+        )
     return train, test

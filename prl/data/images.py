@@ -21,117 +21,204 @@ from .decode import TRIES, part
 log = logging.getLogger("prl")
 
 # %% ../../nbs/05_data/images.ipynb #65285d40
-def _one_thread(worker): torch.set_num_threads(1)
+def _one_thread(worker):
+    torch.set_num_threads(1)
 
-class _Reader: # a whole batch at a time; in a worker process
-    def __init__(self, files): self.root, self.paths, self.size, self.smallest = files.root, files.paths, files.size, files.smallest
+
+class _Reader:  # a whole batch at a time; in a worker process
+    def __init__(self, files):
+        self.root, self.paths, self.size, self.smallest = (
+            files.root,
+            files.paths,
+            files.size,
+            files.smallest,
+        )
 
     def __getitem__(self, wanted):
         index, draw = wanted
         images, failed = [], {}
         for k, i in enumerate(index.tolist()):
-            try: images.append(part(self.root / self.paths[i], self.size, None if draw is None else draw[k].tolist(), self.smallest))
-            except ValueError as error: failed[k] = str(error)
+            try:
+                images.append(
+                    part(
+                        self.root / self.paths[i],
+                        self.size,
+                        None if draw is None else draw[k].tolist(),
+                        self.smallest,
+                    )
+                )
+            except ValueError as error:
+                failed[k] = str(error)
         read = np.stack(images) if images else np.empty((0, self.size, self.size, 3), np.uint8)
         return torch.from_numpy(read).permute(0, 3, 1, 2), failed
 
-    def __len__(self): return len(self.paths)
+    def __len__(self):
+        return len(self.paths)
+
 
 class Files:
     "Square images that are read when they are asked for; an index gives (n, 3, size, size), uint8, of the images' centres."
-    def __init__(self,
-                 paths, # of N files, below `root`
-                 size:int, # pixels
-                 root=".",
-                 workers:int=0, # processes that read; 0: this one
-                 unreadable:str="stop", # "skip" leaves training images out that cannot be read
-                 smallest:float=.08, # share of an image's area that a training crop has at least
-                ):
-        self.paths, self.size, self.root, self.workers, self.unreadable, self.smallest = np.asarray(paths, dtype=object), size, Path(root), workers, unreadable, smallest
-        self.skipped, self._sizes = {}, None  # file -> why it could not be read; file -> bytes, None where it is missing
+
+    def __init__(
+        self,
+        paths,  # of N files, below `root`
+        size: int,  # pixels
+        root=".",
+        workers: int = 0,  # processes that read; 0: this one
+        unreadable: str = "stop",  # "skip" leaves training images out that cannot be read
+        smallest: float = 0.08,  # share of an image's area that a training crop has at least
+    ):
+        self.paths, self.size, self.root, self.workers, self.unreadable, self.smallest = (
+            np.asarray(paths, dtype=object),
+            size,
+            Path(root),
+            workers,
+            unreadable,
+            smallest,
+        )
+        self.skipped, self._sizes = (
+            {},
+            None,
+        )  # file -> why it could not be read; file -> bytes, None where it is missing
 
     @property
-    def shape(self): return torch.Size([len(self.paths), 3, self.size, self.size])
+    def shape(self):
+        return torch.Size([len(self.paths), 3, self.size, self.size])
 
-    def __len__(self): return len(self.paths)
+    def __len__(self):
+        return len(self.paths)
 
-    def take(self, index): # the images at `index`, still unread
-        return Files(self.paths[np.asarray(index)], self.size, self.root, self.workers, self.unreadable, self.smallest)
+    def take(self, index):  # the images at `index`, still unread
+        return Files(
+            self.paths[np.asarray(index)],
+            self.size,
+            self.root,
+            self.workers,
+            self.unreadable,
+            self.smallest,
+        )
 
     def __getitem__(self, index):
-        chosen = np.arange(len(self))[np.asarray(index) if isinstance(index, torch.Tensor) else index]
-        (images, failed), = [_Reader(self)[torch.from_numpy(np.atleast_1d(chosen)), None]]
-        if failed: raise ValueError(next(iter(failed.values())))
+        chosen = np.arange(len(self))[
+            np.asarray(index) if isinstance(index, torch.Tensor) else index
+        ]
+        ((images, failed),) = [_Reader(self)[torch.from_numpy(np.atleast_1d(chosen)), None]]
+        if failed:
+            raise ValueError(next(iter(failed.values())))
         return images if np.ndim(chosen) else images[0]
 
     def _read(self, wanted):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         workers = min(self.workers, len(wanted), cores)
-        return DataLoader(_Reader(self), sampler=wanted, batch_size=None, num_workers=workers, worker_init_fn=_one_thread, prefetch_factor=2 if workers else None)
+        return DataLoader(
+            _Reader(self),
+            sampler=wanted,
+            batch_size=None,
+            num_workers=workers,
+            worker_init_fn=_one_thread,
+            prefetch_factor=2 if workers else None,
+        )
 
-    def split(self, n:int)->Iterator: # of (<= n, 3, size, size), in order
+    def split(self, n: int) -> Iterator:  # of (<= n, 3, size, size), in order
         "All images, as test images are seen; one that cannot be read is an error."
-        for images, failed in self._read([(index, None) for index in torch.arange(len(self)).split(n)]):
-            if failed: raise ValueError(next(iter(failed.values())))
+        for images, failed in self._read(
+            [(index, None) for index in torch.arange(len(self)).split(n)]
+        ):
+            if failed:
+                raise ValueError(next(iter(failed.values())))
             yield images
 
-    def crops(self, batches:list, # of index tensors
-              draws:list, # of (n, TRIES, 4), uniform in [0, 1), one for each batch
-             )->Iterator: # of images (n, 3, size, size) and which of the batch they are (n,)
+    def crops(
+        self,
+        batches: list,  # of index tensors
+        draws: list,  # of (n, TRIES, 4), uniform in [0, 1), one for each batch
+    ) -> Iterator:  # of images (n, 3, size, size) and which of the batch they are (n,)
         "A random part of each image of each batch; one that cannot be read is an error, or left out and named once in the log."
         return self._lenient(batches, draws)
 
-    def centres(self, n:int)->Iterator: # of images (<= n, 3, size, size) and which of all they are
+    def centres(
+        self, n: int
+    ) -> Iterator:  # of images (<= n, 3, size, size) and which of all they are
         "All images as `split` gives them; one that cannot be read as `crops` does."
         batches = torch.arange(len(self)).split(n)
-        for index, (images, kept) in zip(batches, self._lenient(batches, [None] * len(batches))): yield images, index[kept]
+        for index, (images, kept) in zip(batches, self._lenient(batches, [None] * len(batches))):
+            yield images, index[kept]
 
     def _lenient(self, batches, draws):
         for index, (images, failed) in zip(batches, self._read(list(zip(batches, draws)))):
             for k, why in failed.items():
-                if self.unreadable == "stop": raise ValueError(f"{why} To train without such images, give unreadable='skip'; they are counted in the record.")
+                if self.unreadable == "stop":
+                    raise ValueError(
+                        f"{why} To train without such images, give unreadable='skip'; they are counted in the record."
+                    )
                 name = str(self.paths[index[k]])
-                if name not in self.skipped: log.warning("left out: %s", why)
+                if name not in self.skipped:
+                    log.warning("left out: %s", why)
                 self.skipped[name] = why
-            if not len(images): raise ValueError(f"none of {len(index)} images of a batch can be read. The first: {next(iter(failed.values()))}")
+            if not len(images):
+                raise ValueError(
+                    f"none of {len(index)} images of a batch can be read. The first: {next(iter(failed.values()))}"
+                )
             yield images, torch.tensor([k for k in range(len(index)) if k not in failed])
 
-    def sizes(self)->dict: # file -> bytes; None where it is missing; looked up once
+    def sizes(self) -> dict:  # file -> bytes; None where it is missing; looked up once
         if self._sizes is None:
+
             def size(path):
-                try: return os.stat(self.root / path).st_size
-                except OSError: return None
+                try:
+                    return os.stat(self.root / path).st_size
+                except OSError:
+                    return None
+
             self._sizes = {path: size(path) for path in self.paths}
         return self._sizes
 
-    def content(self, sizes:bool=True)->bytes:
+    def content(self, sizes: bool = True) -> bytes:
         "Names, and sizes, of the files: what is compared where images in memory are compared whole."
-        return "\n".join(f"{path} {self.sizes()[path]}" if sizes else path for path in self.paths).encode()
+        return "\n".join(
+            f"{path} {self.sizes()[path]}" if sizes else path for path in self.paths
+        ).encode()
 
-    def check(self, what:str)->None:
+    def check(self, what: str) -> None:
         "A file that is missing is an error before any long work, unless such files are left out."
         missing = [path for path, size in self.sizes().items() if size is None]
-        if missing and what != "test" and self.unreadable == "skip" and len(missing) < len(self): log.warning("%d of %d %s images are missing and left out, the first %s", len(missing), len(self), what, missing[0])
-        elif missing: raise FileNotFoundError(f"{len(missing)} of {len(self)} {what} images are missing, the first {self.root / missing[0]}: get them, or leave them out of the list" + ("" if what == "test" else ", or give unreadable='skip'"))
+        if missing and what != "test" and self.unreadable == "skip" and len(missing) < len(self):
+            log.warning(
+                "%d of %d %s images are missing and left out, the first %s",
+                len(missing),
+                len(self),
+                what,
+                missing[0],
+            )
+        elif missing:
+            raise FileNotFoundError(
+                f"{len(missing)} of {len(self)} {what} images are missing, the first {self.root / missing[0]}: get them, or leave them out of the list"
+                + ("" if what == "test" else ", or give unreadable='skip'")
+            )
 
 # %% ../../nbs/05_data/images.ipynb #f282e023
 class Images(NamedTuple):
     "Images of one size with their classes."
+
     images: torch.Tensor | Files  # (N, channels, H, W), uint8
     labels: torch.Tensor  # (N,), int64
 
 # %% ../../nbs/05_data/images.ipynb #e193ce3c
-def take(images, index): # images, tensor or `Files`, at an index; `Files` stay unread
+def take(images, index):  # images, tensor or `Files`, at an index; `Files` stay unread
     return images.take(index) if isinstance(images, Files) else images[torch.as_tensor(index)]
 
-def content(images, sizes:bool=True)->bytes: # what tells two sets of images apart
+
+def content(images, sizes: bool = True) -> bytes:  # what tells two sets of images apart
     return images.content(sizes) if isinstance(images, Files) else images.cpu().numpy().tobytes()
 
-def at_once(images)->int: # of a test set, or a second stage's training images
+
+def at_once(images) -> int:  # of a test set, or a second stage's training images
     "As many images as have the pixels of 1,000 of CIFAR's, at least 32."
     return max(32, 1000 * 32**2 // max(32**2, images.shape[-1] * images.shape[-2]))
 
-def parts(images, n:int)->Iterator: # of at most n images, tensor or `Files`, and which they are
+
+def parts(images, n: int) -> Iterator:  # of at most n images, tensor or `Files`, and which they are
     "All training images, those that cannot be read as `Files.unreadable` says."
-    if isinstance(images, Files): return images.centres(n)
+    if isinstance(images, Files):
+        return images.centres(n)
     return ((images[index], index) for index in torch.arange(len(images)).split(n))

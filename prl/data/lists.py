@@ -22,33 +22,69 @@ from ..longtail import RATIOS, shot_groups
 # %% ../../nbs/05_data/lists.ipynb #1ed9a887
 class Listed(NamedTuple):
     "The images of a list."
+
     paths: np.ndarray  # (N,), of str
     labels: np.ndarray  # (N,), as in the file: numbers or names
 
-def read_list(file)->Listed:
+
+def read_list(file) -> Listed:
     "A text file, plain or gzip, of lines `relative/path label`; a path may hold spaces."
     file = Path(file)
-    with (gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else open(file, encoding="utf-8")) as lines:
+    with (
+        gzip.open(file, "rt", encoding="utf-8")
+        if file.suffix == ".gz"
+        else open(file, encoding="utf-8")
+    ) as lines:
         pairs = [(n, line.rsplit(None, 1)) for n, line in enumerate(lines, 1) if line.strip()]
-    if not pairs: raise ValueError(f"{file} has no lines: expected 'relative/path label' in each")
+    if not pairs:
+        raise ValueError(f"{file} has no lines: expected 'relative/path label' in each")
     for n, pair in pairs:
-        if len(pair) != 2: raise ValueError(f"{file} line {n} is {' '.join(pair)!r}: expected 'relative/path label'")
+        if len(pair) != 2:
+            raise ValueError(
+                f"{file} line {n} is {' '.join(pair)!r}: expected 'relative/path label'"
+            )
     paths, labels = zip(*(pair for _, pair in pairs))
     return Listed(np.array(paths, dtype=object), _numbers(labels))
 
-def read_table(file, image_column:str="image", label_column:str="label")->Listed:
+
+def read_table(file, image_column: str = "image", label_column: str = "label") -> Listed:
     "A CSV or Parquet file with a column of paths and one of labels."
     file = Path(file)
-    names = pq.read_schema(file).names if file.suffix == ".parquet" else pd.read_csv(file, nrows=0).columns.tolist()
+    names = (
+        pq.read_schema(file).names
+        if file.suffix == ".parquet"
+        else pd.read_csv(file, nrows=0).columns.tolist()
+    )
     for name, field in ((image_column, "image_column"), (label_column, "label_column")):
-        if name not in names: raise ValueError(f"{file} has the columns {names}, none called {name!r}: set {field} to the file's own name")
-    table = pd.read_parquet(file, columns=[image_column, label_column]) if file.suffix == ".parquet" else pd.read_csv(file, usecols=[image_column, label_column], dtype=str, keep_default_na=False, na_values=[""])  # a class may be called NA
-    if not len(table): raise ValueError(f"{file} has no rows: expected a path and its label in each")
-    if (missing := table.isna().any(axis=1)).any(): raise ValueError(f"{file} row {int(missing.argmax())} has no path or no label ({int(missing.sum())} such rows): fill in or remove them")
-    if not isinstance(first := table[image_column].iloc[0], str): raise ValueError(f"{file} holds {type(first).__name__} in column {image_column!r}, not paths: give dataset 'parquet' for images inside the file")
+        if name not in names:
+            raise ValueError(
+                f"{file} has the columns {names}, none called {name!r}: set {field} to the file's own name"
+            )
+    table = (
+        pd.read_parquet(file, columns=[image_column, label_column])
+        if file.suffix == ".parquet"
+        else pd.read_csv(
+            file,
+            usecols=[image_column, label_column],
+            dtype=str,
+            keep_default_na=False,
+            na_values=[""],
+        )
+    )  # a class may be called NA
+    if not len(table):
+        raise ValueError(f"{file} has no rows: expected a path and its label in each")
+    if (missing := table.isna().any(axis=1)).any():
+        raise ValueError(
+            f"{file} row {int(missing.argmax())} has no path or no label ({int(missing.sum())} such rows): fill in or remove them"
+        )
+    if not isinstance(first := table[image_column].iloc[0], str):
+        raise ValueError(
+            f"{file} holds {type(first).__name__} in column {image_column!r}, not paths: give dataset 'parquet' for images inside the file"
+        )
     return Listed(table[image_column].to_numpy(object), _numbers(table[label_column]))
 
-def _numbers(labels): # whole numbers where all are, as they are written: 007 is a name
+
+def _numbers(labels):  # whole numbers where all are, as they are written: 007 is a name
     texts = np.asarray(labels).astype(str)
     whole = [re.fullmatch(r"(0|-?[1-9]\d*)(\.0+)?", text) for text in texts]
     return np.array([int(w[1]) for w in whole]) if all(whole) else texts.astype(object)
@@ -57,6 +93,7 @@ def _numbers(labels): # whole numbers where all are, as they are written: 007 is
 @dataclass(frozen=True)
 class Release:
     "A public data set: its files, where they come from and what they must hold."
+
     title: str
     lists: tuple  # names of the training and the test list
     folders: tuple  # below data_root, where lists and images are looked for too
@@ -71,46 +108,123 @@ class Release:
     smallest: int
     groups: tuple  # classes with many, medium, few training images
     name_of: Callable  # path of a training image -> name of its class
-    mean: tuple = (.485, .456, .406)
-    std: tuple = (.229, .224, .225)
+    mean: tuple = (0.485, 0.456, 0.406)
+    std: tuple = (0.229, 0.224, 0.225)
     ratios: tuple = RATIOS  # of the shifted test sets, as `environments` takes them
+
 
 _LISTS = "lists: https://github.com/zhmiao/OpenLongTailRecognition-OLTR (its Dropbox or Google Drive folder) or https://github.com/Vanint/SADE-AgnosticLT (data_txt)"
 RELEASES = {
-    "imagenet_lt": Release("ImageNet-LT", ("ImageNet_LT_train.txt", "ImageNet_LT_test.txt"), ("imagenet_lt", "imagenet", "ImageNet_LT"), "train/<wnid>/<image>.JPEG", "val/<wnid>/<image>.JPEG",
-        f"images: ILSVRC2012 from https://image-net.org, the validation images sorted into folders of their class; {_LISTS}", 150, 115_846, 50_000, 1000, 1280, 5, (385, 479, 136),
-        lambda path: "/".join(path.split("/")[-2:-1])),
-    "places_lt": Release("Places-LT", ("Places_LT_train.txt", "Places_LT_test.txt"), ("places_lt", "Place365", "Places_LT_v2"), "data_256/<letter>/<class>/<image>.jpg", "val_256/<image>.jpg",
-        f"images: Places365-Standard, small images (256 x 256), from http://places2.csail.mit.edu/download.html; {_LISTS}", 26, 62_500, 36_500, 365, 4980, 5, (131, 163, 71),
-        lambda path: "/".join(path.split("/")[2:-1])),
-    "inaturalist": Release("iNaturalist 2018", ("iNaturalist18_train.txt", "iNaturalist18_val.txt"), ("inaturalist", "iNaturalist", "iNaturalist18"), "train_val2018/<kingdom>/<class>/<image>.jpg", "train_val2018/<kingdom>/<class>/<image>.jpg",
-        "images: https://github.com/visipedia/inat_comp (2018, train_val2018.tar.gz); lists: https://github.com/Vanint/SADE-AgnosticLT (data_txt)", 120, 437_513, 24_426, 8142, 1000, 2, (842, 4076, 3224),
-        lambda path: "/".join(path.split("/")[1:-1]), (.466, .471, .380), (.195, .194, .192), ((3, 1 / .3333, 1 / .333), 2)),
+    "imagenet_lt": Release(
+        "ImageNet-LT",
+        ("ImageNet_LT_train.txt", "ImageNet_LT_test.txt"),
+        ("imagenet_lt", "imagenet", "ImageNet_LT"),
+        "train/<wnid>/<image>.JPEG",
+        "val/<wnid>/<image>.JPEG",
+        f"images: ILSVRC2012 from https://image-net.org, the validation images sorted into folders of their class; {_LISTS}",
+        150,
+        115_846,
+        50_000,
+        1000,
+        1280,
+        5,
+        (385, 479, 136),
+        lambda path: "/".join(path.split("/")[-2:-1]),
+    ),
+    "places_lt": Release(
+        "Places-LT",
+        ("Places_LT_train.txt", "Places_LT_test.txt"),
+        ("places_lt", "Place365", "Places_LT_v2"),
+        "data_256/<letter>/<class>/<image>.jpg",
+        "val_256/<image>.jpg",
+        f"images: Places365-Standard, small images (256 x 256), from http://places2.csail.mit.edu/download.html; {_LISTS}",
+        26,
+        62_500,
+        36_500,
+        365,
+        4980,
+        5,
+        (131, 163, 71),
+        lambda path: "/".join(path.split("/")[2:-1]),
+    ),
+    "inaturalist": Release(
+        "iNaturalist 2018",
+        ("iNaturalist18_train.txt", "iNaturalist18_val.txt"),
+        ("inaturalist", "iNaturalist", "iNaturalist18"),
+        "train_val2018/<kingdom>/<class>/<image>.jpg",
+        "train_val2018/<kingdom>/<class>/<image>.jpg",
+        "images: https://github.com/visipedia/inat_comp (2018, train_val2018.tar.gz); lists: https://github.com/Vanint/SADE-AgnosticLT (data_txt)",
+        120,
+        437_513,
+        24_426,
+        8142,
+        1000,
+        2,
+        (842, 4076, 3224),
+        lambda path: "/".join(path.split("/")[1:-1]),
+        (0.466, 0.471, 0.380),
+        (0.195, 0.194, 0.192),
+        ((3, 1 / 0.3333, 1 / 0.333), 2),
+    ),
 }
 
 # %% ../../nbs/05_data/lists.ipynb #d884a814
-def _found(names, places): # the first of names that lies in one of the places
+def _found(names, places):  # the first of names that lies in one of the places
     return next((p / n for p in places for n in names if (p / n).exists()), None)
 
-def _places(release, data_root): return [Path(data_root), *(Path(data_root) / f for f in release.folders)]
 
-def find(dataset:str, data_root)->tuple: # training list, test list, folder of the images; None for what is not there
+def _places(release, data_root):
+    return [Path(data_root), *(Path(data_root) / f for f in release.folders)]
+
+
+def find(
+    dataset: str, data_root
+) -> tuple:  # training list, test list, folder of the images; None for what is not there
     "Where a release's files lie under `data_root`."
     release = RELEASES[dataset]
     places = _places(release, data_root)
-    lists = [_found((name, f"{name}.gz"), places + [p / sub for p in places for sub in ("lists", "data_txt", *(f"data_txt/{f}" for f in release.folders))]) for name in release.lists]
+    lists = [
+        _found(
+            (name, f"{name}.gz"),
+            places
+            + [
+                p / sub
+                for p in places
+                for sub in ("lists", "data_txt", *(f"data_txt/{f}" for f in release.folders))
+            ],
+        )
+        for name in release.lists
+    ]
     return *lists, next((p for p in places if (p / release.trains.split("/")[0]).is_dir()), None)
 
-def read_release(dataset:str, data_root)->tuple: # training and test `Listed`, names of the classes, folder of the images
+
+def read_release(
+    dataset: str, data_root
+) -> tuple:  # training and test `Listed`, names of the classes, folder of the images
     "The lists of one of RELEASES; class names come from the training images' folders."
     release, (train, test, images) = RELEASES[dataset], find(dataset, data_root)
-    absent = [what for what, there in ((release.lists[0], train), (release.lists[1], test), (release.trains, images)) if there is None]
-    if absent: raise FileNotFoundError(f"{release.title} is not whole under {Path(data_root).resolve()}: no {', no '.join(absent)}. prl.data.check({dataset!r}, {str(data_root)!r}) shows what is there; {release.source}. data/README.md shows the layout")
+    absent = [
+        what
+        for what, there in (
+            (release.lists[0], train),
+            (release.lists[1], test),
+            (release.trains, images),
+        )
+        if there is None
+    ]
+    if absent:
+        raise FileNotFoundError(
+            f"{release.title} is not whole under {Path(data_root).resolve()}: no {', no '.join(absent)}. prl.data.check({dataset!r}, {str(data_root)!r}) shows what is there; {release.source}. data/README.md shows the layout"
+        )
     train, test = read_list(train), read_list(test)
-    if not all(np.issubdtype(part.labels.dtype, np.integer) for part in (train, test)): raise ValueError(f"the labels of {release.lists} are not whole numbers: are they the public lists?")
+    if not all(np.issubdtype(part.labels.dtype, np.integer) for part in (train, test)):
+        raise ValueError(
+            f"the labels of {release.lists} are not whole numbers: are they the public lists?"
+        )
     first = dict(zip(train.labels[::-1].tolist(), train.paths[::-1].tolist()))
     names = {c: release.name_of(path) for c, path in first.items()}
-    if len({*names.values()}) < len(names): names = {c: str(c) for c in names}
+    if len({*names.values()}) < len(names):
+        names = {c: str(c) for c in names}
     return train, test, names, images
 
 # %% ../../nbs/05_data/lists.ipynb #0dd82376
@@ -122,17 +236,54 @@ def _rows(part, listed, images, expected, release):
         yield "classes", release.classes, int((counts > 0).sum())
         yield "largest class", release.largest, int(counts.max())
         yield "smallest class", release.smallest, int(counts[counts > 0].min())
-        yield "many, medium, few-shot classes", "/".join(map(str, release.groups)), "/".join(str(int(g.sum())) for g in shot_groups(counts[counts > 0]).values())
-    else: yield "test images of a class", release.test_images // release.classes, int(counts[counts > 0].min())
+        yield (
+            "many, medium, few-shot classes",
+            "/".join(map(str, release.groups)),
+            "/".join(str(int(g.sum())) for g in shot_groups(counts[counts > 0]).values()),
+        )
+    else:
+        yield (
+            "test images of a class",
+            release.test_images // release.classes,
+            int(counts[counts > 0].min()),
+        )
     missing = [p for p in listed.paths if images is None or not (images / p).exists()]
-    yield f"{part} files there", len(listed.paths), len(listed.paths) - len(missing), f"the first that is missing: {missing[0]}" if missing else "ok"
+    yield (
+        f"{part} files there",
+        len(listed.paths),
+        len(listed.paths) - len(missing),
+        f"the first that is missing: {missing[0]}" if missing else "ok",
+    )
 
-def check_release(dataset:str, data_root)->pd.DataFrame: # a row for each thing that must be there
+
+def check_release(
+    dataset: str, data_root
+) -> pd.DataFrame:  # a row for each thing that must be there
     "What of a public data set is there, what is missing, and whether its counts are the published ones. Looks for every file once."
     release, (train, test, images) = RELEASES[dataset], find(dataset, data_root)
-    rows = [("folder of the images", release.trains, "missing" if images is None else str(images), f"get it: {release.source} (about {release.gigabytes} GB)" if images is None else "ok")]
-    for part, name, file, expected in (("training", release.lists[0], train, release.train_images), ("test", release.lists[1], test, release.test_images)):
-        if file is None: rows.append((f"{part} list", name, "missing", f"get it: {release.source}"))
-        else: rows += [(f"{part} list", name, str(file), "ok"), *_rows(part, read_list(file), images, expected, release)]
-    judged = [(*row, "ok" if row[1] == row[2] else "differs from the published data set") if len(row) == 3 else row for row in rows]
+    rows = [
+        (
+            "folder of the images",
+            release.trains,
+            "missing" if images is None else str(images),
+            f"get it: {release.source} (about {release.gigabytes} GB)" if images is None else "ok",
+        )
+    ]
+    for part, name, file, expected in (
+        ("training", release.lists[0], train, release.train_images),
+        ("test", release.lists[1], test, release.test_images),
+    ):
+        if file is None:
+            rows.append((f"{part} list", name, "missing", f"get it: {release.source}"))
+        else:
+            rows += [
+                (f"{part} list", name, str(file), "ok"),
+                *_rows(part, read_list(file), images, expected, release),
+            ]
+    judged = [
+        (*row, "ok" if row[1] == row[2] else "differs from the published data set")
+        if len(row) == 3
+        else row
+        for row in rows
+    ]
     return pd.DataFrame(judged, columns=["what", "expected", "found", "says"])

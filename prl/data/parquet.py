@@ -17,9 +17,13 @@ from .decode import decode_all
 # %% ../../nbs/05_data/parquet.ipynb #5f1506e9
 def _column(schema, wanted, file):
     for name in wanted:
-        if name in schema.names: return name
-    raise ValueError(f"{file} has the columns {schema.names}, none called {' or '.join(map(repr, wanted))}: "
-                     "set image_column and label_column to the file's own names")
+        if name in schema.names:
+            return name
+    raise ValueError(
+        f"{file} has the columns {schema.names}, none called {' or '.join(map(repr, wanted))}: "
+        "set image_column and label_column to the file's own names"
+    )
+
 
 def _label_names(schema, column):
     "Class names from the metadata that Hugging Face datasets writes, or None."
@@ -33,13 +37,21 @@ def read_parquet(files, image_columns=("image",), label_columns=("label",), size
     for file in files:
         try:
             schema = pq.read_schema(file)
-            image_column, label_column = _column(schema, image_columns, file), _column(schema, label_columns, file)
+            image_column, label_column = (
+                _column(schema, image_columns, file),
+                _column(schema, label_columns, file),
+            )
             table = pq.read_table(file, columns=[image_column, label_column])
-        except (OSError, ArrowException) as error: raise ValueError(f"cannot read {file}: {error}. Is the file whole?") from error
+        except (OSError, ArrowException) as error:
+            raise ValueError(f"cannot read {file}: {error}. Is the file whole?") from error
         images += table[image_column].to_pylist()
         labels += table[label_column].to_pylist()
         names += [f"{file} row {row}" for row in range(table.num_rows)]
-    if not images: raise ValueError(f"{files[0]} has no rows: expected an image and its label in each")
+    if not images:
+        raise ValueError(f"{files[0]} has no rows: expected an image and its label in each")
     missing = [name for name, label in zip(names, labels) if label is None]
-    if missing: raise ValueError(f"{missing[0]} has no label ({len(missing)} such rows): fill in or remove them")
+    if missing:
+        raise ValueError(
+            f"{missing[0]} has no label ({len(missing)} such rows): fill in or remove them"
+        )
     return decode_all(images, names, size), np.asarray(labels), _label_names(schema, label_column)

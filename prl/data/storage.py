@@ -21,74 +21,110 @@ from safetensors import SafetensorError, safe_open
 log = logging.getLogger("prl")
 
 # %% ../../nbs/05_data/storage.ipynb #605d2cd1
-def atomic_write(path:Path, content:bytes)->None:
+def atomic_write(path: Path, content: bytes) -> None:
     "Write `content` whole or not at all; on failure what was there before stays."
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
-            file.write(content); file.flush(); os.fsync(file.fileno())
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if not isinstance(error, OSError): raise
-        raise OSError(error.errno, f"could not save {path} ({error.strerror}); what was there before is untouched. Is the disk full?") from error
+        if not isinstance(error, OSError):
+            raise
+        raise OSError(
+            error.errno,
+            f"could not save {path} ({error.strerror}); what was there before is untouched. Is the disk full?",
+        ) from error
 
 # %% ../../nbs/05_data/storage.ipynb #6bc9395a
-def read_json(path:Path)->dict:
+def read_json(path: Path) -> dict:
     "JSON of a file, or an error that names it."
-    try: return json.loads(path.read_text())
-    except json.JSONDecodeError as error: raise ValueError(f"{path} is damaged ({error}): remove it and run its config again") from error
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): remove it and run its config again"
+        ) from error
 
 # %% ../../nbs/05_data/storage.ipynb #49264857
-def read_checkpoint(path, weights:bool=True)->tuple: # metadata, name -> tensor; without weights the metadata alone, which is quick
+def read_checkpoint(
+    path, weights: bool = True
+) -> tuple:  # metadata, name -> tensor; without weights the metadata alone, which is quick
     "A safetensors file, whole or a clear error."
     try:
         with safe_open(path, framework="pt") as file:
-            return {k: json.loads(v) for k, v in (file.metadata() or {}).items()}, {k: file.get_tensor(k) for k in file.keys() if weights}
+            return {k: json.loads(v) for k, v in (file.metadata() or {}).items()}, {
+                k: file.get_tensor(k) for k in file.keys() if weights
+            }
     except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint of prl ({error}): to train again remove it, with the other .safetensors beside it") from error
+        raise ValueError(
+            f"{path} is damaged or no checkpoint of prl ({error}): to train again remove it, with the other .safetensors beside it"
+        ) from error
 
 # %% ../../nbs/05_data/storage.ipynb #9b12c98c
-def project_path(path)->Path:
+def project_path(path) -> Path:
     "A relative path is taken from the project's folder when a notebook runs inside it, so that `nbs/` and the folder above agree."
     here = Path.cwd()
     root = next((p for p in (here, *here.parents) if (p / "nbs" / "train.ipynb").exists()), here)
     return root / path
 
 # %% ../../nbs/05_data/storage.ipynb #3e08e147
-def holder(folder:Path)->str: # in words
+def holder(folder: Path) -> str:  # in words
     "Who holds a run's folder, as it said itself."
-    try: return (folder / ".holder").read_text()
-    except OSError: return "another process"
+    try:
+        return (folder / ".holder").read_text()
+    except OSError:
+        return "another process"
+
 
 def _me():
-    try: user = f" of {getpass.getuser()}"
-    except (KeyError, OSError, ImportError): user = ""  # an account without a name, as in containers
+    try:
+        user = f" of {getpass.getuser()}"
+    except (KeyError, OSError, ImportError):
+        user = ""  # an account without a name, as in containers
     return f"process {os.getpid()}{user} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
 
+
 @contextlib.contextmanager
-def hold(folder:Path, # of a run; made where it is missing
-        ):
+def hold(
+    folder: Path,  # of a run; made where it is missing
+):
     "Hold a run's folder, and wait for it where another process does; a thread that holds it already goes on."
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", is_singleton=True)  # one object for each file, which counts how often its thread took it
+    lock = FileLock(
+        folder / ".lock", is_singleton=True
+    )  # one object for each file, which counts how often its thread took it
     again = lock.is_locked
     try:
-        try: lock.acquire(timeout=0)
+        try:
+            lock.acquire(timeout=0)
         except Timeout:
-            log.warning("%s is being trained or evaluated by %s: waiting until that ends", folder.name, holder(folder))
-            lock.acquire(timeout=-1, poll_interval=.5)
+            log.warning(
+                "%s is being trained or evaluated by %s: waiting until that ends",
+                folder.name,
+                holder(folder),
+            )
+            lock.acquire(timeout=-1, poll_interval=0.5)
     except (OSError, NotImplementedError) as error:
-        raise OSError(getattr(error, "errno", None), f"could not lock {folder / '.lock'} ({getattr(error, 'strerror', None) or error}): the run's folder must be yours to write in, "
-                      "and its file system must have locks (of Lustre the option flock). Set `runs` to another folder") from error
+        raise OSError(
+            getattr(error, "errno", None),
+            f"could not lock {folder / '.lock'} ({getattr(error, 'strerror', None) or error}): the run's folder must be yours to write in, "
+            "and its file system must have locks (of Lustre the option flock). Set `runs` to another folder",
+        ) from error
     note = folder / ".holder"
     try:
         if not again:
-            with contextlib.suppress(OSError):  # only for who waits, who shall not find it half written
+            with contextlib.suppress(
+                OSError
+            ):  # only for who waits, who shall not find it half written
                 (new := folder / ".holder.new").write_text(_me())
                 new.replace(note)
         yield
     finally:
         if not again:
-            with contextlib.suppress(OSError): note.unlink()
+            with contextlib.suppress(OSError):
+                note.unlink()
         lock.release()

@@ -16,33 +16,66 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..data.dataset import OWN, check_crop
 from ..data.storage import project_path
 from ..errors import nearest, unknown
+from .recipes import BUDGETS, CONSTANTS, PUBLISHED, RECIPES
 from ..method.registry import METHODS
 from ..model.photograph import check
-from .recipes import BUDGETS, CONSTANTS, PUBLISHED, RECIPES
 
 # %% ../../nbs/08_fit/config.ipynb #cc2817ae
-_READ_BY = {"tail_weight": ("specialist",), "base": ("lsc", "dial"), "margin": ("ldam_drw", "ride"), "diversity": ("ride",), "lade_weight": ("lade",),
-            "branch_loss": ("softmax", "balanced_softmax", "dial", "lsc", "prl", "prl_no_tchebycheff", "prl_environment"), "spread": ("prl", "prl_no_tchebycheff", "prl_environment"),
-            "rank": ("prl", "prl_no_tchebycheff", "prl_environment")}
-_Count, _Share, _Positive, _Weight = (Annotated[int, Field(ge=1)], Annotated[float, Field(ge=0, le=1)],
-                                      Annotated[float, Field(gt=0)], Annotated[float, Field(ge=0)])
+_READ_BY = {
+    "tail_weight": ("specialist",),
+    "base": ("lsc", "dial"),
+    "margin": ("ldam_drw", "ride"),
+    "diversity": ("ride",),
+    "lade_weight": ("lade",),
+    "branch_loss": (
+        "softmax",
+        "balanced_softmax",
+        "dial",
+        "lsc",
+        "prl",
+        "prl_no_tchebycheff",
+        "prl_environment",
+    ),
+    "spread": ("prl", "prl_no_tchebycheff", "prl_environment"),
+    "rank": ("prl", "prl_no_tchebycheff", "prl_environment"),
+}
+_Count, _Share, _Positive, _Weight = (
+    Annotated[int, Field(ge=1)],
+    Annotated[float, Field(ge=0, le=1)],
+    Annotated[float, Field(gt=0)],
+    Annotated[float, Field(ge=0)],
+)
+
 
 class Config(BaseModel):
     "Everything that a run depends on; a field left out or None takes the data set's or the method's own value."
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     # data
     dataset: str = "digits"  # digits, cifar10, cifar100, imagenet_lt, places_lt, inaturalist; your own: folder, list, parquet, features
     data_root: str = "data"  # where the files are
-    imbalance_ratio: Annotated[float, Field(ge=1)] | None  # largest class over smallest; None keeps your own images as they are
-    subset_seed: int = 0  # which images the long-tailed subset keeps; the same for all seeds, as in the field
+    imbalance_ratio: (
+        Annotated[float, Field(ge=1)] | None
+    )  # largest class over smallest; None keeps your own images as they are
+    subset_seed: int = (
+        0  # which images the long-tailed subset keeps; the same for all seeds, as in the field
+    )
     image_size: _Count = 32  # pixels, of images that come in other sizes
     image_column: str = "image"  # of parquet and of tables of paths
     label_column: str = "label"  # of parquet and of tables of paths
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2  # held out of each class where your images bring no test set
-    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.  # share of each class's training images that takes the test set's place: recipes are chosen on it, never on test data
-    workers: Annotated[int, Field(ge=0)] = 4  # processes that read images which stay in their files; 0: the training process
-    unreadable: Literal["stop", "skip"] = "stop"  # what a training image that cannot be read does; those left out are counted in the record
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = (
+        0.2  # held out of each class where your images bring no test set
+    )
+    holdout: Annotated[float, Field(ge=0, lt=1)] = (
+        0.0  # share of each class's training images that takes the test set's place: recipes are chosen on it, never on test data
+    )
+    workers: Annotated[int, Field(ge=0)] = (
+        4  # processes that read images which stay in their files; 0: the training process
+    )
+    unreadable: Literal["stop", "skip"] = (
+        "stop"  # what a training image that cannot be read does; those left out are counted in the record
+    )
     download: bool = True  # whether CIFAR may be downloaded
     many_above: _Count  # training images: a class with more is many-shot
     few_below: _Count  # training images: a class with fewer is few-shot
@@ -55,37 +88,61 @@ class Config(BaseModel):
     lam: _Positive = 0.3  # λ of the smooth Tchebycheff value, nats; the authors' µ
     scalarize: Literal["tchebycheff", "mean"] = "tchebycheff"  # of the environment objective
     preferences_per_step: _Count = 4  # K of the environment objective
-    tail_weight: _Share = 0.  # of a specialist: where between head (0) and tail (1) its one preference lies
+    tail_weight: _Share = (
+        0.0  # of a specialist: where between head (0) and tail (1) its one preference lies
+    )
     margin: _Weight = 0.5  # LDAM's largest, as a cosine
     diversity: _Weight = 0.45  # RIDE's λ on CIFAR100-LT
     lade_weight: _Weight = 0.1  # of the LADER term
     # second stage
     stage: Literal[0, 1] = 0  # 1: only the first stage of a method with two; 0: all of it
     base: Literal["softmax", "balanced_softmax"] = "softmax"  # whose run lsc and dial start from
-    first: str | None = None  # folder of the first stage's run; None: its own place among the runs, and trained where it is missing
+    first: str | None = (
+        None  # folder of the first stage's run; None: its own place among the runs, and trained where it is missing
+    )
     second_epochs: _Count = 10  # of mislas and ride
     second_learning_rate: _Positive = 0.1  # at its start; half a cosine down from there
     smooth_head: _Share = 0.3  # MiSLAS: label smoothing of the most frequent class
-    smooth_tail: _Share = 0.  # and of the rarest
-    head_rate: _Positive = 0.2  # MiSLAS: learning rate of the classifier's weights, as a share of that of their scale
+    smooth_tail: _Share = 0.0  # and of the rarest
+    head_rate: _Positive = (
+        0.2  # MiSLAS: learning rate of the classifier's weights, as a share of that of their scale
+    )
     shift_bn: bool = True  # MiSLAS: let batch statistics follow the class-balanced images
     # model
     backbone: str  # cnn: for images of about 8x8 pixels; embedding: for features; resnet32: of about 32; resnet18, resnet50, resnext50, resnet152, torchvision:NAME, timm:NAME: for photographs
-    weights: str | None = None  # where a backbone for photographs starts: a file, imagenet (the library's own, downloaded), or none: drawn
-    frozen_stages: Literal[0, 1, 2, 3, 4] = 0  # lower stages of a backbone for photographs that keep their weights; torchvision: and timm: 0 or 4, which is all
-    checkpoint_activations: bool = False  # compute the backbone's blocks again in the backward pass: less memory, more time
+    weights: str | None = (
+        None  # where a backbone for photographs starts: a file, imagenet (the library's own, downloaded), or none: drawn
+    )
+    frozen_stages: Literal[0, 1, 2, 3, 4] = (
+        0  # lower stages of a backbone for photographs that keep their weights; torchvision: and timm: 0 or 4, which is all
+    )
+    checkpoint_activations: bool = (
+        False  # compute the backbone's blocks again in the backward pass: less memory, more time
+    )
     branches: Literal[1, 3] = 1  # how often the last stages exist
-    shared_stages: Literal[2, 3] = 2  # of the four of a ResNet for photographs, with branches; 3: SADE's figures for Places-LT
-    branch_loss: Literal["mean", "each"] = "mean"  # of softmax, balanced_softmax and PRL: trained is the branches' mean, or each branch alone
-    spread: _Weight = 0.  # of PRL with branch_loss each: power of the training prior by which the outer branches lie towards head and tail
-    width: Literal["full", "reduced"] = "full"  # channels of the branched stages; reduced as in SADE and RIDE
+    shared_stages: Literal[2, 3] = (
+        2  # of the four of a ResNet for photographs, with branches; 3: SADE's figures for Places-LT
+    )
+    branch_loss: Literal["mean", "each"] = (
+        "mean"  # of softmax, balanced_softmax and PRL: trained is the branches' mean, or each branch alone
+    )
+    spread: _Weight = 0.0  # of PRL with branch_loss each: power of the training prior by which the outer branches lie towards head and tail
+    width: Literal["full", "reduced"] = (
+        "full"  # channels of the branched stages; reduced as in SADE and RIDE
+    )
     classifier: Literal["cosine", "linear"] = "cosine"  # linear: for methods with one classifier
     hidden: _Count = 128  # width of the hypernetwork, as the authors'
-    rank: Annotated[int, Field(ge=0)] = 0  # of what a preference changes in the classifier; 0: all weights from one linear layer, as in the paper
-    scale: _Positive = 30.  # s of the cosine classifier
+    rank: Annotated[int, Field(ge=0)] = (
+        0  # of what a preference changes in the classifier; 0: all weights from one linear layer, as in the paper
+    )
+    scale: _Positive = 30.0  # s of the cosine classifier
     # schedule
-    recipe: Literal["shared", "published"] = "shared"  # shared: one schedule and classifier for all methods; published: each method's own
-    budget: Literal["paper", "quick", "fast"] = "paper"  # for every method; quick: a tenth of the epochs; fast: 35 %, with twice the learning rate and weight decay
+    recipe: Literal["shared", "published"] = (
+        "shared"  # shared: one schedule and classifier for all methods; published: each method's own
+    )
+    budget: Literal["paper", "quick", "fast"] = (
+        "paper"  # for every method; quick: a tenth of the epochs; fast: 35 %, with twice the learning rate and weight decay
+    )
     epochs: _Count  # passes over the training images; of the first stage, where there are two
     batch_size: _Count  # images a step
     accumulate: _Count = 1  # parts of a batch that pass one after the other, their gradients added: less memory, batch statistics of a part
@@ -97,154 +154,341 @@ class Config(BaseModel):
     momentum: _Share = 0.9
     nesterov: bool = True
     weight_decay: _Weight  # of all parameters
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.  # the trained model is the moving average of the weights with this decay a step; 0: the last weights
+    average: Annotated[float, Field(ge=0, lt=1)] = (
+        0.0  # the trained model is the moving average of the weights with this decay a step; 0: the last weights
+    )
     # augmentation
-    crop: Literal["shift", "resized"] = "shift"  # shift: images are held in memory, crops shift by `pad`; resized: they stay in their files, a random part of each is scaled to image_size
-    smallest: Annotated[float, Field(gt=0, le=1)] = 0.08  # share of an image's area that a resized crop has at least
-    jitter: Annotated[float, Field(ge=0, lt=1)] = 0.  # largest change of brightness, contrast and saturation of resized crops, as a factor
+    crop: Literal["shift", "resized"] = (
+        "shift"  # shift: images are held in memory, crops shift by `pad`; resized: they stay in their files, a random part of each is scaled to image_size
+    )
+    smallest: Annotated[float, Field(gt=0, le=1)] = (
+        0.08  # share of an image's area that a resized crop has at least
+    )
+    jitter: Annotated[float, Field(ge=0, lt=1)] = (
+        0.0  # largest change of brightness, contrast and saturation of resized crops, as a factor
+    )
     pad: Annotated[int, Field(ge=0)]  # pixels that a crop may shift by
     flip: bool  # mirror half of the images
     degrees: _Weight  # largest rotation to either side
-    mixup: _Weight = 0.  # alpha of its Beta distribution; 0 is off
-    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.  # share of each label that is spread over all classes
+    mixup: _Weight = 0.0  # alpha of its Beta distribution; 0 is off
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = (
+        0.0  # share of each label that is spread over all classes
+    )
     # run
     seed: Annotated[int, Field(ge=0)] = 0  # of weights, batches, augmentation and preferences
-    precision: Literal["auto", "float32", "bfloat16"]  # of the backbone while it trains; auto: bfloat16 where the device has it
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"  # auto: cuda where there is one, else cpu
+    precision: Literal[
+        "auto", "float32", "bfloat16"
+    ]  # of the backbone while it trains; auto: bfloat16 where the device has it
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = (
+        "auto"  # auto: cuda where there is one, else cpu
+    )
     compiled: bool = False  # backbone through torch.compile while it trains: faster steps for a minute or two before the first
-    threads: Annotated[int, Field(ge=0)]  # of PyTorch on the CPU; 0 leaves its own choice. Tiny networks lose time with more than one
+    threads: Annotated[
+        int, Field(ge=0)
+    ]  # of PyTorch on the CPU; 0 leaves its own choice. Tiny networks lose time with more than one
     processes: _Count = 1  # that train together, a GPU each, as one would alone; `fit` starts them. Needs prl[parallel]
     simplex_steps: _Count = 20  # intervals along an edge of the preference grid that is evaluated; 20 gives 231 preferences
-    checkpoint_minutes: _Weight = 0.  # between checkpoints; 0 is after every epoch, on a GPU a minute
-    runs: str = Field(default_factory=lambda: os.environ.get("PRL_RUNS", "reports/runs"))  # folder of the runs
+    checkpoint_minutes: _Weight = (
+        0.0  # between checkpoints; 0 is after every epoch, on a GPU a minute
+    )
+    runs: str = Field(
+        default_factory=lambda: os.environ.get("PRL_RUNS", "reports/runs")
+    )  # folder of the runs
 
     def __init__(self, **given):
-        try: super().__init__(**given)
-        except ValidationError as error: raise ValueError("; ".join(map(_explain, error.errors()))) from None
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise ValueError("; ".join(map(_explain, error.errors()))) from None
 
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given):
-        return _defaults(given) | {k: v for k, v in given.items() if v is not None and k != "method"}
+        return _defaults(given) | {
+            k: v for k, v in given.items() if v is not None and k != "method"
+        }
 
     @model_validator(mode="after")
     def _buildable(self):
-        check(self.backbone, self.branches, self.width, self.shared_stages, self.frozen_stages, self.weights)
+        check(
+            self.backbone,
+            self.branches,
+            self.width,
+            self.shared_stages,
+            self.frozen_stages,
+            self.weights,
+        )
         return self
 
 # %% ../../nbs/08_fit/config.ipynb #befbac4c
 def _explain(error):
-    field, message = ".".join(map(str, error["loc"][:1])), error["msg"].removeprefix("Value error, ")
-    return f"{field} is {error['input']!r}: {message[0].lower() + message[1:]}" if field else message
+    field, message = (
+        ".".join(map(str, error["loc"][:1])),
+        error["msg"].removeprefix("Value error, "),
+    )
+    return (
+        f"{field} is {error['input']!r}: {message[0].lower() + message[1:]}" if field else message
+    )
+
 
 def _known(kind, value, known):
-    if value not in known: raise unknown(kind, value, known)
+    if value not in known:
+        raise unknown(kind, value, known)
+
 
 def _defaults(given):
     "What the data set and the method set, with the method's final name: `prl` with the settings of a variant is that variant."
     for name in given:
-        if name not in Config.model_fields: raise ValueError(f"unknown parameter {name!r}{nearest(name, Config.model_fields)}; Config has {', '.join(Config.model_fields)}")
+        if name not in Config.model_fields:
+            raise ValueError(
+                f"unknown parameter {name!r}{nearest(name, Config.model_fields)}; Config has {', '.join(Config.model_fields)}"
+            )
     given = {k: v for k, v in given.items() if v is not None}
     dataset, name = given.get("dataset", "digits"), given.get("method", "prl")
     _known("dataset", dataset, RECIPES)
     _known("method", name, METHODS)
     if name == "prl":
-        own = {m.name: m.settings.items() - METHODS["prl"].settings.items() for m in METHODS.values() if m.name != "prl" and m.loss is METHODS["prl"].loss}
-        name = next((n for n, settings in own.items() if settings and all(given.get(k) == v for k, v in settings)), name)
+        own = {
+            m.name: m.settings.items() - METHODS["prl"].settings.items()
+            for m in METHODS.values()
+            if m.name != "prl" and m.loss is METHODS["prl"].loss
+        }
+        name = next(
+            (
+                n
+                for n, settings in own.items()
+                if settings and all(given.get(k) == v for k, v in settings)
+            ),
+            name,
+        )
     method = METHODS[name]
     for k, v in method.settings.items():
-        if given.get(k, v) != v: raise ValueError(f"{k} is {given[k]!r}, but method {name!r} fixes {v!r}: " + ("use method 'prl' to choose it" if name.startswith("prl_") else "leave it out"))
+        if given.get(k, v) != v:
+            raise ValueError(
+                f"{k} is {given[k]!r}, but method {name!r} fixes {v!r}: "
+                + ("use method 'prl' to choose it" if name.startswith("prl_") else "leave it out")
+            )
     ratio = given.get("imbalance_ratio", RECIPES[dataset]["imbalance_ratio"])
     chosen = RECIPES[dataset] | method.defaults
-    for r in (None, ratio): chosen |= CONSTANTS.get((dataset, r, name), {})
+    for r in (None, ratio):
+        chosen |= CONSTANTS.get((dataset, r, name), {})
     # a second stage on another method's run follows that method
-    if given.get("recipe") == "published": chosen |= PUBLISHED.get(given.get("base", chosen.get("base", "softmax")) if method.first == "base" else name, {})
-    second = {"ride": 5}.get(name, Config.model_fields["second_epochs"].default)  # RIDE, config_imbalance_cifar100_ride_ea.json; MiSLAS takes 10
-    if given.get("backbone", chosen["backbone"]) != chosen["backbone"]: chosen = {k: v for k, v in chosen.items() if k not in ("weights", "frozen_stages")}  # they belong to the recipe's own
+    if given.get("recipe") == "published":
+        chosen |= PUBLISHED.get(
+            given.get("base", chosen.get("base", "softmax")) if method.first == "base" else name, {}
+        )
+    second = {"ride": 5}.get(
+        name, Config.model_fields["second_epochs"].default
+    )  # RIDE, config_imbalance_cifar100_ride_ea.json; MiSLAS takes 10
+    if given.get("backbone", chosen["backbone"]) != chosen["backbone"]:
+        chosen = {
+            k: v for k, v in chosen.items() if k not in ("weights", "frozen_stages")
+        }  # they belong to the recipe's own
     resized = given.get("crop", chosen.get("crop")) == "resized"
-    if resized: chosen |= dict(pad=0, degrees=0.)
+    if resized:
+        chosen |= dict(pad=0, degrees=0.0)
     for k in ("pad", "degrees") if resized else ("jitter", "smallest"):
-        if given.get(k, (usual := 0 if resized else Config.model_fields[k].default)) != usual: raise ValueError(f"{k} is {given[k]!r}, but {'resized crops are not shifted or turned' if resized else 'it is for resized crops'}: leave it out" + ("" if resized else ", or give crop 'resized'"))
+        if given.get(k, (usual := 0 if resized else Config.model_fields[k].default)) != usual:
+            raise ValueError(
+                f"{k} is {given[k]!r}, but {'resized crops are not shifted or turned' if resized else 'it is for resized crops'}: leave it out"
+                + ("" if resized else ", or give crop 'resized'")
+            )
     check_crop(dataset, given.get("crop"))
     factors = BUDGETS.get(given.get("budget"), {})
     chosen = {"second_epochs": second} | chosen
-    for k in ("epochs", "second_epochs"): chosen[k] = max(1, round(factors.get("epochs", 1) * chosen[k]))
+    for k in ("epochs", "second_epochs"):
+        chosen[k] = max(1, round(factors.get("epochs", 1) * chosen[k]))
     chosen |= {k: factor * chosen[k] for k, factor in factors.items() if k != "epochs"}
     for k in ("mixup", "smoothing"):
         if given.get(k, chosen.get(k, 0)) and not method.soft and method.loss:
-            raise ValueError(f"{k} is {given[k]!r}, but the loss of method {name!r} needs whole labels: leave {k} at 0")
+            raise ValueError(
+                f"{k} is {given[k]!r}, but the loss of method {name!r} needs whole labels: leave {k} at 0"
+            )
     for k, readers in _READ_BY.items():
         if name not in readers and given.get(k, (usual := Config.model_fields[k].default)) != usual:
-            raise ValueError(f"{k} is {given[k]!r}, but method {name!r} does not read it (it is for {', '.join(readers)}): leave it out")
-    if given.get("branch_loss") == "each" and given.get("branches") != 3: raise ValueError("branch_loss is 'each', but there is one branch: give branches 3 with it, or leave it out")
-    if given.get("spread") and given.get("branch_loss") != "each": raise ValueError(f"spread is {given['spread']!r}, but the branches are trained as one: give branch_loss 'each' with it, or leave it out")
+            raise ValueError(
+                f"{k} is {given[k]!r}, but method {name!r} does not read it (it is for {', '.join(readers)}): leave it out"
+            )
+    if given.get("branch_loss") == "each" and given.get("branches") != 3:
+        raise ValueError(
+            "branch_loss is 'each', but there is one branch: give branches 3 with it, or leave it out"
+        )
+    if given.get("spread") and given.get("branch_loss") != "each":
+        raise ValueError(
+            f"spread is {given['spread']!r}, but the branches are trained as one: give branch_loss 'each' with it, or leave it out"
+        )
     if given.get("recipe") == "published" and not dataset.startswith("cifar"):
-        raise ValueError(f"recipe is 'published', but no method was published on {dataset!r}: leave it out, the schedules are of CIFAR")
-    if given.get("recipe") == "published" and given.get("budget") == "fast": raise ValueError("budget is 'fast', but recipe is 'published': the fast budget is a recipe of its own, give one of them")
-    if dataset == "features" and 3 in (given.get("branches"), method.settings.get("branches")): raise ValueError(f"method {name!r} has three branches here, but the embeddings of dataset 'features' are one: choose another method, or leave branches out")
-    if (dataset == "features") != (given.get("backbone", chosen["backbone"]) == "embedding"): raise ValueError(f"backbone is {given.get('backbone')!r} and dataset {dataset!r}: 'embedding' is for dataset 'features', and 'features' has no other")
-    if dataset == "digits" and given.get("budget") == "fast": raise ValueError("budget is 'fast', but dataset is 'digits', which takes seconds as it is and loses much with fewer epochs: leave it out")
-    if given.get("stage") == 1 and given.get("first"): raise ValueError(f"first is {given['first']!r}, but stage is 1, which starts from nothing: leave one of them out")
-    if given.get("stage") == 1 and method.first != "own": raise ValueError(f"stage is 1, but method {name!r} has no first stage of its own: leave it out")
-    if given.get("first") and not method.first: raise ValueError(f"first is {given['first']!r}, but method {name!r} has one stage: leave it out")
+        raise ValueError(
+            f"recipe is 'published', but no method was published on {dataset!r}: leave it out, the schedules are of CIFAR"
+        )
+    if given.get("recipe") == "published" and given.get("budget") == "fast":
+        raise ValueError(
+            "budget is 'fast', but recipe is 'published': the fast budget is a recipe of its own, give one of them"
+        )
+    if dataset == "features" and 3 in (given.get("branches"), method.settings.get("branches")):
+        raise ValueError(
+            f"method {name!r} has three branches here, but the embeddings of dataset 'features' are one: choose another method, or leave branches out"
+        )
+    if (dataset == "features") != (given.get("backbone", chosen["backbone"]) == "embedding"):
+        raise ValueError(
+            f"backbone is {given.get('backbone')!r} and dataset {dataset!r}: 'embedding' is for dataset 'features', and 'features' has no other"
+        )
+    if dataset == "digits" and given.get("budget") == "fast":
+        raise ValueError(
+            "budget is 'fast', but dataset is 'digits', which takes seconds as it is and loses much with fewer epochs: leave it out"
+        )
+    if given.get("stage") == 1 and given.get("first"):
+        raise ValueError(
+            f"first is {given['first']!r}, but stage is 1, which starts from nothing: leave one of them out"
+        )
+    if given.get("stage") == 1 and method.first != "own":
+        raise ValueError(
+            f"stage is 1, but method {name!r} has no first stage of its own: leave it out"
+        )
+    if given.get("first") and not method.first:
+        raise ValueError(
+            f"first is {given['first']!r}, but method {name!r} has one stage: leave it out"
+        )
     return chosen | method.settings | {"method": name}
 
 # %% ../../nbs/08_fit/config.ipynb #84b5a8e0
-def parameters(namespace:dict, # a notebook's `globals()`
-               known=None, # names that may be given; None leaves the check to `Config`
-              )->dict:
+def parameters(
+    namespace: dict,  # a notebook's `globals()`
+    known=None,  # names that may be given; None leaves the check to `Config`
+) -> dict:
     "The plain values of a notebook, as arguments of `Config`."
-    ipython, plain = ("In", "Out", "exit", "quit", "get_ipython", "open"), (str, int, float, bool, list, tuple, dict, type(None))
-    given = {k: v for k, v in namespace.items() if not k.startswith("_") and k not in ipython and isinstance(v, plain)}
+    ipython, plain = (
+        ("In", "Out", "exit", "quit", "get_ipython", "open"),
+        (str, int, float, bool, list, tuple, dict, type(None)),
+    )
+    given = {
+        k: v
+        for k, v in namespace.items()
+        if not k.startswith("_") and k not in ipython and isinstance(v, plain)
+    }
     for name in given:
-        if known is not None: _known("parameter", name, known)
+        if known is not None:
+            _known("parameter", name, known)
     return given
 
 # %% ../../nbs/08_fit/config.ipynb #e089b436
-_ELSEWHERE = ("data_root", "workers", "unreadable", "download", "checkpoint_activations", "device", "threads", "processes", "checkpoint_minutes", "runs")  # not part of a run's name: they do not change a result, or as `unreadable` only say how a fault is met, which the record tells
+_ELSEWHERE = (
+    "data_root",
+    "workers",
+    "unreadable",
+    "download",
+    "checkpoint_activations",
+    "device",
+    "threads",
+    "processes",
+    "checkpoint_minutes",
+    "runs",
+)  # not part of a run's name: they do not change a result, or as `unreadable` only say how a fault is met, which the record tells
 
-def identity(config:Config)->dict:
+
+def identity(config: Config) -> dict:
     "The fields that a result depends on."
     return {k: v for k, v in config.model_dump().items() if k not in _ELSEWHERE}
 
-def _shown(value): # in a folder's name
-    if isinstance(value, float): return f"{value:g}"
-    return "_".join(map(_shown, value)) if isinstance(value, list) else re.sub(r"[:/\\]", "_", str(value))
 
-def run_name(config:Config)->str: # <dataset>-ir<ratio>-<method>-<what differs>-s<seed>
+def _shown(value):  # in a folder's name
+    if isinstance(value, float):
+        return f"{value:g}"
+    return (
+        "_".join(map(_shown, value))
+        if isinstance(value, list)
+        else re.sub(r"[:/\\]", "_", str(value))
+    )
+
+
+def run_name(config: Config) -> str:  # <dataset>-ir<ratio>-<method>-<what differs>-s<seed>
     "Name of the run, unique among configs."
-    given = {k: getattr(config, k) for k in ("dataset", "method", "imbalance_ratio", "budget", "recipe")}
+    given = {
+        k: getattr(config, k) for k in ("dataset", "method", "imbalance_ratio", "budget", "recipe")
+    }
     usual = identity(Config(**given))
-    different = [k + Path(v).name if k in ("first", "weights") else k + _shown(v) for k, v in identity(config).items() if v != usual[k] and k != "seed"]
-    different += [v for v, plain in ((config.recipe, "shared"), (config.budget, "paper")) if v != plain]
+    different = [
+        k + Path(v).name if k in ("first", "weights") else k + _shown(v)
+        for k, v in identity(config).items()
+        if v != usual[k] and k != "seed"
+    ]
+    different += [
+        v for v, plain in ((config.recipe, "shared"), (config.budget, "paper")) if v != plain
+    ]
     own = f"_{project_path(config.data_root).resolve().name}" if config.dataset in OWN else ""
     ratio = f"ir{config.imbalance_ratio:g}" if config.imbalance_ratio else "asis"
     return "-".join([config.dataset + own, ratio, config.method, *different, f"s{config.seed}"])
 
 # %% ../../nbs/08_fit/config.ipynb #4bbccc13
-def setting_of(run:str)->str: # a run's name -> its method and what differs: all but data, ratio and seed
-    return re.match(rf".*?-(?:ir[\d.e+]+|asis)-((?:{'|'.join(METHODS)})(?:-.*)?)-s\d+$", run)[1]  # a folder of images may be called my-iris-photos
+def setting_of(
+    run: str,
+) -> str:  # a run's name -> its method and what differs: all but data, ratio and seed
+    return re.match(rf".*?-(?:ir[\d.e+]+|asis)-((?:{'|'.join(METHODS)})(?:-.*)?)-s\d+$", run)[
+        1
+    ]  # a folder of images may be called my-iris-photos
 
 # %% ../../nbs/08_fit/config.ipynb #11c41e1d
-_OF_METHOD = ("method", "objective", "hypernet", "regimes", "tau", "lam", "scalarize", "preferences_per_step", "tail_weight", "margin", "diversity", "lade_weight", "hidden", "rank", "base", "spread")
-_OF_SECOND = ("stage", "first", "second_epochs", "second_learning_rate", "smooth_head", "smooth_tail", "head_rate", "shift_bn")
+_OF_METHOD = (
+    "method",
+    "objective",
+    "hypernet",
+    "regimes",
+    "tau",
+    "lam",
+    "scalarize",
+    "preferences_per_step",
+    "tail_weight",
+    "margin",
+    "diversity",
+    "lade_weight",
+    "hidden",
+    "rank",
+    "base",
+    "spread",
+)
+_OF_SECOND = (
+    "stage",
+    "first",
+    "second_epochs",
+    "second_learning_rate",
+    "smooth_head",
+    "smooth_tail",
+    "head_rate",
+    "shift_bn",
+)
 
-def first_stage(config:Config)->Config|None:
+
+def first_stage(config: Config) -> Config | None:
     "Config of the run that a second stage starts from; None for a first stage."
     method = METHODS[config.method]
-    if not method.second(config): return None
+    if not method.second(config):
+        return None
     leave = _OF_SECOND + (_OF_METHOD if method.first == "base" else ())
     kept = {k: v for k, v in config.model_dump().items() if k not in leave}
     return Config(**kept, **({"stage": 1} if method.first == "own" else {"method": config.base}))
 
 # %% ../../nbs/08_fit/config.ipynb #f86756e8
-def differences(stored:dict, config:Config)->list: # in words; empty for the same run
+def differences(stored: dict, config: Config) -> list:  # in words; empty for the same run
     "How a stored config differs from another; a field that it does not know yet has its default."
-    try: there = identity(Config(**stored))
-    except ValueError as error: return [f"its config is of another version of prl ({error})"]
-    def same(k, a, b): return a == b or k == "first" and None not in (a, b) and project_path(a).resolve() == project_path(b).resolve()
-    return [f"{k} is {there[k]!r} there and {v!r} here" for k, v in identity(config).items() if not same(k, there[k], v)]
+    try:
+        there = identity(Config(**stored))
+    except ValueError as error:
+        return [f"its config is of another version of prl ({error})"]
+
+    def same(k, a, b):
+        return (
+            a == b
+            or k == "first"
+            and None not in (a, b)
+            and project_path(a).resolve() == project_path(b).resolve()
+        )
+
+    return [
+        f"{k} is {there[k]!r} there and {v!r} here"
+        for k, v in identity(config).items()
+        if not same(k, there[k], v)
+    ]
 
 # %% ../../nbs/08_fit/config.ipynb #99edc616
-def run_folder(config:Config)->Path:
+def run_folder(config: Config) -> Path:
     return project_path(config.runs) / run_name(config)

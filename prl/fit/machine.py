@@ -17,57 +17,117 @@ from pathlib import Path
 
 import torch
 
-try: import resource
-except ImportError: resource = None  # Windows: peak memory is not known there, and 0 in the record
+try:
+    import resource
+except ImportError:
+    resource = None  # Windows: peak memory is not known there, and 0 in the record
 
 import prl
 
 # %% ../../nbs/08_fit/machine.ipynb #71aa9d62
-def pick_device(config)->tuple: # torch device, bf16
-    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device)
+def pick_device(config) -> tuple:  # torch device, bf16
+    device = torch.device(
+        ("cuda" if torch.cuda.is_available() else "cpu")
+        if config.device == "auto"
+        else config.device
+    )
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {config.device!r}, but PyTorch finds no GPU here: use 'auto' or 'cpu'")
-    if config.precision != "auto": return device, config.precision == "bfloat16"
-    if device.type == "cuda": return device, torch.cuda.is_bf16_supported(including_emulation=False)
-    return device, torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        raise ValueError(
+            f"device is {config.device!r}, but PyTorch finds no GPU here: use 'auto' or 'cpu'"
+        )
+    if config.precision != "auto":
+        return device, config.precision == "bfloat16"
+    if device.type == "cuda":
+        return device, torch.cuda.is_bf16_supported(including_emulation=False)
+    return (
+        device,
+        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+    )
+
 
 @contextlib.contextmanager
-def threads(n:int): # 0 changes nothing
+def threads(n: int):  # 0 changes nothing
     "PyTorch's CPU threads for a while."
     before = torch.get_num_threads()
     torch.set_num_threads(n or before)
-    try: yield
-    finally: torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 # %% ../../nbs/08_fit/machine.ipynb #de6e6118
-def keep_memory()->bool: # whether the C library took it
+def keep_memory() -> bool:  # whether the C library took it
     "Let this process keep what it frees, blocks of up to 256 MiB, for what it asks for next; glibc alone knows how, others are left as they are."
-    try: mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError): return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
     trim, mmap = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-    if not any(mallopt(mmap, n) for n in (2**28, 2**25)): return False  # older ones take 32 MiB at most; without it the next line would cost time
+    if not any(mallopt(mmap, n) for n in (2**28, 2**25)):
+        return False  # older ones take 32 MiB at most; without it the next line would cost time
     return bool(mallopt(trim, 2**31 - 1))
 
 # %% ../../nbs/08_fit/machine.ipynb #b673c7b3
-def commit()->str:
+def commit() -> str:
     "Commit of the code that runs, `+` behind it where nbs/ or prl/ differ from it; `PRL_COMMIT` says it where git cannot."
-    def git(*args): return subprocess.run(["git", "-C", Path(prl.__file__).parent, *args], capture_output=True, text=True, check=True).stdout.strip()
-    try: return git("rev-parse", "HEAD")[:12] + ("+" if git("status", "--porcelain", ":/nbs", ":/prl") else "")
-    except (OSError, subprocess.CalledProcessError): return os.environ.get("PRL_COMMIT", "unknown")
 
-def hardware(device)->str:
+    def git(*args):
+        return subprocess.run(
+            ["git", "-C", Path(prl.__file__).parent, *args],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD")[:12] + (
+            "+" if git("status", "--porcelain", ":/nbs", ":/prl") else ""
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return os.environ.get("PRL_COMMIT", "unknown")
+
+
+def hardware(device) -> str:
     "What the run was computed on, in words."
-    if device.type == "cuda": return torch.cuda.get_device_name(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     cpuinfo = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    names = (
+        [
+            line.split(":")[1].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        if cpuinfo.exists()
+        else []
+    )
     return f"{names[0] if names else platform.machine()}, {torch.get_num_threads()} threads"
 
-def made_by(device, bf16,
-            together:int=1, # trainings that shared the process: peak memory is of all, seconds are a share
-           )->dict:
+
+def made_by(
+    device,
+    bf16,
+    together: int = 1,  # trainings that shared the process: peak memory is of all, seconds are a share
+) -> dict:
     "Provenance of a training: every number that comes from it carries this. Its float32 is PyTorch's, which on a GPU lets convolutions round their factors to TF32."
-    if device.type == "cuda": peak = torch.cuda.max_memory_allocated() / 2**20
-    else: peak = 0 if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    versions = {"python": platform.python_version()} | {m: importlib.metadata.version(m) for m in ("torch", "torchvision", "numpy")}
-    return {"commit": commit(), "device": device.type, "hardware": hardware(device), "precision": "bfloat16" if bf16 else "float32",
-            "peak_memory_mib": round(peak), "together": together, "versions": versions}
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated() / 2**20
+    else:
+        peak = (
+            0
+            if resource is None
+            else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            / (2**20 if sys.platform == "darwin" else 2**10)
+        )
+    versions = {"python": platform.python_version()} | {
+        m: importlib.metadata.version(m) for m in ("torch", "torchvision", "numpy")
+    }
+    return {
+        "commit": commit(),
+        "device": device.type,
+        "hardware": hardware(device),
+        "precision": "bfloat16" if bf16 else "float32",
+        "peak_memory_mib": round(peak),
+        "together": together,
+        "versions": versions,
+    }

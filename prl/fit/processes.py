@@ -29,69 +29,103 @@ from .config import Config, run_folder
 from .machine import pick_device
 
 # %% ../../nbs/08_fit/processes.ipynb #7b3f7747
-def launched()->bool:
+def launched() -> bool:
     "Whether a launcher started this process as one of several."
     return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "RANK" in os.environ or processes() > 1
 
-def processes()->int: # that are connected
+
+def processes() -> int:  # that are connected
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
-def rank()->int: # of this process; 0 alone writes and speaks
+
+def rank() -> int:  # of this process; 0 alone writes and speaks
     return dist.get_rank() if processes() > 1 else 0
 
 # %% ../../nbs/08_fit/processes.ipynb #b72aa870
 def need_accelerate():
-    try: import accelerate
-    except ImportError: raise ImportError("accelerate is not installed, which several processes need: python -m pip install -e '.[parallel]' in the project's folder") from None
+    try:
+        import accelerate
+    except ImportError:
+        raise ImportError(
+            "accelerate is not installed, which several processes need: python -m pip install -e '.[parallel]' in the project's folder"
+        ) from None
     return accelerate
 
-def on_cpu(config)->bool:
+
+def on_cpu(config) -> bool:
     "Whether several processes compute on the CPU."
-    return config.device == "cpu" or not torch.cuda.is_available() or config.device == "auto" and need_accelerate().utils.parse_flag_from_env("ACCELERATE_USE_CPU")
+    return (
+        config.device == "cpu"
+        or not torch.cuda.is_available()
+        or config.device == "auto"
+        and need_accelerate().utils.parse_flag_from_env("ACCELERATE_USE_CPU")
+    )
 
-def leave()->None:
+
+def leave() -> None:
     "Part from the others."
-    if dist.is_available() and dist.is_initialized(): dist.destroy_process_group()
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
-def _at_exit(): # where gloo's processes have not parted, PyTorch may abort after all is done; NCCL's could wait here for one that failed
-    if dist.is_available() and dist.is_initialized() and dist.get_backend() == "gloo": leave()
 
-def join(config:Config)->tuple: # torch device, bf16
+def _at_exit():  # where gloo's processes have not parted, PyTorch may abort after all is done; NCCL's could wait here for one that failed
+    if dist.is_available() and dist.is_initialized() and dist.get_backend() == "gloo":
+        leave()
+
+
+def join(config: Config) -> tuple:  # torch device, bf16
     "What this process computes on, after it found the others where a launcher started several."
-    if not launched(): return pick_device(config)
-    if config.device not in ("auto", "cpu", "cuda"): raise ValueError(f"device is {config.device!r}, but several processes train, each on a GPU of its own: leave it 'auto'")
+    if not launched():
+        return pick_device(config)
+    if config.device not in ("auto", "cpu", "cuda"):
+        raise ValueError(
+            f"device is {config.device!r}, but several processes train, each on a GPU of its own: leave it 'auto'"
+        )
     accelerate, cpu = need_accelerate(), on_cpu(config)
-    if config.device == "cuda" and cpu: return pick_device(config)  # an error
+    if config.device == "cuda" and cpu:
+        return pick_device(config)  # an error
     # an hour: the others wait while the first downloads data
     state = accelerate.PartialState(cpu=cpu, timeout=timedelta(hours=1))
     atexit.register(_at_exit)
-    if processes() == 1: raise RuntimeError("a launcher started several processes, but they are not connected: an Accelerator or PartialState was made before, without a GPU and without `cpu=True`, or its group was destroyed")
+    if processes() == 1:
+        raise RuntimeError(
+            "a launcher started several processes, but they are not connected: an Accelerator or PartialState was made before, without a GPU and without `cpu=True`, or its group was destroyed"
+        )
     return pick_device(config.model_copy(update={"device": str(state.device)}))
 
 # %% ../../nbs/08_fit/processes.ipynb #c6a197da
 def of_first(function):
     "The result of a function that process 0 alone calls; the others wait for it."
-    if processes() == 1: return function()
+    if processes() == 1:
+        return function()
     found, error = [None, None], None
     if not rank():
-        try: found = [function(), None]
-        except Exception as e: error, found = e, [None, str(e)]
+        try:
+            found = [function(), None]
+        except Exception as e:
+            error, found = e, [None, str(e)]
     dist.broadcast_object_list(found)
-    if error: raise error
-    if found[1] is not None: raise RuntimeError(found[1])
+    if error:
+        raise error
+    if found[1] is not None:
+        raise RuntimeError(found[1])
     return found[0]
+
 
 @contextlib.contextmanager
 def first_goes_first():
     "Process 0 before the others: what it downloads, they find."
-    if rank(): dist.barrier()
+    if rank():
+        dist.barrier()
     yield
-    if processes() > 1 and not rank(): dist.barrier()
+    if processes() > 1 and not rank():
+        dist.barrier()
 
 # %% ../../nbs/08_fit/processes.ipynb #e6eabba0
-def shares(n:int, parts:int)->list: # of numbers of images
+def shares(n: int, parts: int) -> list:  # of numbers of images
     "As `tensor_split` cuts: the first `n % parts` get one more."
     return [n // parts + (k < n % parts) for k in range(parts)]
+
 
 class _Gather(torch.autograd.Function):
     @staticmethod
@@ -103,12 +137,14 @@ class _Gather(torch.autograd.Function):
         return torch.cat([part[:size] for part, size in zip(parts, sizes)])
 
     @staticmethod
-    def backward(ctx, grad): # the same everywhere, so nothing is sent: W times the own part
+    def backward(ctx, grad):  # the same everywhere, so nothing is sent: W times the own part
         return processes() * grad.split(ctx.sizes)[rank()], None
 
-def gather(x:torch.Tensor, # this process's share
-           n:int, # images of all shares
-          )->torch.Tensor: # (n, ...)
+
+def gather(
+    x: torch.Tensor,  # this process's share
+    n: int,  # images of all shares
+) -> torch.Tensor:  # (n, ...)
     "The shares of all processes; backwards, for a loss that all compute alike, W times the gradient of the own share."
     return _Gather.apply(x, n)
 
@@ -121,15 +157,21 @@ class _Sum(torch.autograd.Function):
         return x
 
     @staticmethod
-    def backward(ctx, grad): return _Sum.apply(grad)
+    def backward(ctx, grad):
+        return _Sum.apply(grad)
+
 
 class SyncedBatchNorm(nn.BatchNorm2d):
     "`nn.BatchNorm2d` with the statistics of all processes' images (N, channels, H, W), in float64, on any device."
+
     def forward(self, x):
-        if not self.training: return super().forward(x)
+        if not self.training:
+            return super().forward(x)
         wide = x.float()
         sums = [f.sum((0, 2, 3), dtype=torch.float64) for f in (wide, wide.square())]
-        *sums, n = _Sum.apply(torch.cat([*sums, sums[0].new_full((1,), x.numel() / x.shape[1])])).split([*map(len, sums), 1])
+        *sums, n = _Sum.apply(
+            torch.cat([*sums, sums[0].new_full((1,), x.numel() / x.shape[1])])
+        ).split([*map(len, sums), 1])
         mean, square = (s / n for s in sums)
         variance = (square - mean.square()).clamp(min=0)
         with torch.no_grad():
@@ -137,64 +179,114 @@ class SyncedBatchNorm(nn.BatchNorm2d):
             self.running_mean.lerp_(mean.float(), self.momentum)
             self.running_var.lerp_((variance * n / (n - 1)).float(), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt().float()
-        return ((wide - mean.float()[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        return (
+            (wide - mean.float()[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]
+        ).to(x.dtype)
 
-def synchronise(model, device)->None:
+
+def synchronise(model, device) -> None:
     "Make a model's batch-norms see the images of all processes; tensors and their names stay the same."
     for name, module in list(model.named_modules()):
-        if not isinstance(module, nn.modules.batchnorm._BatchNorm): continue
+        if not isinstance(module, nn.modules.batchnorm._BatchNorm):
+            continue
         if type(module) not in (nn.BatchNorm2d, SyncedBatchNorm, nn.SyncBatchNorm):
-            raise ValueError(f"{name} is a {type(module).__name__}, whose statistics cannot be shared by several processes (nn.BatchNorm2d can): train this model in one process")
-        if device.type == "cpu": module.__class__ = SyncedBatchNorm
-    if device.type != "cpu": nn.SyncBatchNorm.convert_sync_batchnorm(model)
+            raise ValueError(
+                f"{name} is a {type(module).__name__}, whose statistics cannot be shared by several processes (nn.BatchNorm2d can): train this model in one process"
+            )
+        if device.type == "cpu":
+            module.__class__ = SyncedBatchNorm
+    if device.type != "cpu":
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
 
 # %% ../../nbs/08_fit/processes.ipynb #d1df5462
 class _Step(nn.Module):
     "A loss as a module, because DistributedDataParallel watches what goes through its forward."
+
     def __init__(self, model, loss):
         super().__init__()
         self.model, self.loss = model, loss
 
     def forward(self, images, target, *given):
         self.model.phi.gather = partial(gather, n=len(target))
-        try: return self.loss(self.model, images, target, *given)
-        finally: self.model.phi.gather = None
+        try:
+            return self.loss(self.model, images, target, *given)
+        finally:
+            self.model.phi.gather = None
+
 
 class Spread:
     "A method's loss `(model, images, target, config, drawn, late)`, of which each process computes the features of its share of the images."
+
     def __init__(self, model, loss, device):
         synchronise(model, device)
         # batch statistics are the same everywhere: no broadcast, whose argument has another name from PyTorch 2.14 on
-        broadcast = next(k for k in ("forward_sync_buffers", "broadcast_buffers") if k in inspect.signature(DistributedDataParallel).parameters)
-        self.step = DistributedDataParallel(_Step(model, loss), gradient_as_bucket_view=True, **{broadcast: False})
+        broadcast = next(
+            k
+            for k in ("forward_sync_buffers", "broadcast_buffers")
+            if k in inspect.signature(DistributedDataParallel).parameters
+        )
+        self.step = DistributedDataParallel(
+            _Step(model, loss), gradient_as_bucket_view=True, **{broadcast: False}
+        )
         self.no_sync = self.step.no_sync
 
-    def __call__(self, model, images, target, *given): # model is the one given above
+    def __call__(self, model, images, target, *given):  # model is the one given above
         return self.step(images.tensor_split(processes())[rank()], target, *given)
 
-def own_share(n:int, # images of a batch
-              accumulate:int=1, # parts that it is processed in
-             )->torch.Tensor: # those that this process computes, rising
-    "What `Spread` cuts out of a batch."
-    return torch.cat([part.tensor_split(processes())[rank()] for part in torch.arange(n).tensor_split(accumulate)])
 
-def check_shares(config, images:int, per_epoch:int)->None:
+def own_share(
+    n: int,  # images of a batch
+    accumulate: int = 1,  # parts that it is processed in
+) -> torch.Tensor:  # those that this process computes, rising
+    "What `Spread` cuts out of a batch."
+    return torch.cat(
+        [
+            part.tensor_split(processes())[rank()]
+            for part in torch.arange(n).tensor_split(accumulate)
+        ]
+    )
+
+
+def check_shares(config, images: int, per_epoch: int) -> None:
     "Every process must have an image of every part of every batch, and know what is in it."
-    if processes() > 1 and config.unreadable == "skip": raise ValueError(f"unreadable is 'skip', but {processes()} processes share each batch and must know what is in it: leave the unreadable images out of your list, or train in one process")
+    if processes() > 1 and config.unreadable == "skip":
+        raise ValueError(
+            f"unreadable is 'skip', but {processes()} processes share each batch and must know what is in it: leave the unreadable images out of your list, or train in one process"
+        )
     if (least := images // per_epoch // config.accumulate) < processes():
-        raise ValueError(f"batch_size is {config.batch_size} and accumulate {config.accumulate}: the smallest part of a batch has {least} images, for {processes()} processes. Use a larger batch_size")
+        raise ValueError(
+            f"batch_size is {config.batch_size} and accumulate {config.accumulate}: the smallest part of a batch has {least} images, for {processes()} processes. Use a larger batch_size"
+        )
 
 # %% ../../nbs/08_fit/processes.ipynb #f603eb9f
-def apart(code:str, # Python
-          n:int,
-          *arguments:str, # its `sys.argv[1:]`
-         )->None:
+def apart(
+    code: str,  # Python
+    n: int,
+    *arguments: str,  # its `sys.argv[1:]`
+) -> None:
     "Run code in `n` processes that find each other, by torchrun; what they say goes to stderr. One that fails, or is killed, ends all of them, and is an error."
     need_accelerate()
     # accelerate launch would do the same on GPUs; on a CPU it starts one process, and it reads a configuration of the user's
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), "--no-python", sys.executable, "-c", code, *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(n),
+        "--no-python",
+        sys.executable,
+        "-c",
+        code,
+        *arguments,
+    ]
     threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // n))}
-    process, said = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=threads | os.environ), ""
+    process, said = (
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=threads | os.environ
+        ),
+        "",
+    )
     try:
         for heard in iter(lambda: os.read(process.stdout.fileno(), 4096), b""):
             said = (said + heard.decode(errors="replace"))[-100_000:]
@@ -204,16 +296,23 @@ def apart(code:str, # Python
         process.terminate()  # torchrun ends its processes
         process.wait()
         raise
-    finally: process.stdout.close()
+    finally:
+        process.stdout.close()
     # the processes' own errors come first, torchrun's report of them last
     errors = re.findall(r"^(?:\[rank\d+\]: ?)?(\w*(?:Error|Exception): .*)", said, re.M)
-    if failed: raise RuntimeError(f"one of {n} processes failed: {errors[0] if errors else said[-3000:]}")
+    if failed:
+        raise RuntimeError(f"one of {n} processes failed: {errors[0] if errors else said[-3000:]}")
 
-def check_devices(config)->None:
+
+def check_devices(config) -> None:
     "A GPU for each process, or none for any: asked before they start."
-    if not on_cpu(config) and (gpus := torch.cuda.device_count()) < config.processes: raise ValueError(f"processes is {config.processes}, but PyTorch finds {gpus} GPU(s) here: give at most as many, or device='cpu'")
+    if not on_cpu(config) and (gpus := torch.cuda.device_count()) < config.processes:
+        raise ValueError(
+            f"processes is {config.processes}, but PyTorch finds {gpus} GPU(s) here: give at most as many, or device='cpu'"
+        )
 
-def trained(config)->bool:
+
+def trained(config) -> bool:
     "Whether a run is finished, as far as its checkpoint tells."
     path = run_folder(config) / "model.safetensors"
     return path.exists() and not unfinished(read_checkpoint(path, weights=False)[0])

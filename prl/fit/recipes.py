@@ -7,64 +7,183 @@ __all__ = ['RECIPES', 'CONSTANTS', 'PUBLISHED', 'BUDGETS']
 
 # %% ../../nbs/08_fit/recipes.ipynb #d1adb935
 _RESNET32 = dict(  # SADE's config_cifar100_ir100_sade.json: 200 epochs, a tenth at 160 and 180, 5 epochs of warm-up
-    backbone="resnet32", epochs=200, batch_size=128, learning_rate=0.1, schedule="multistep", milestones=[.8, .9], gamma=.1, warmup=0.025, weight_decay=5e-4,
-    pad=4, flip=True, degrees=15., precision="auto", threads=0, many_above=100, few_below=20, tau=1.)
+    backbone="resnet32",
+    epochs=200,
+    batch_size=128,
+    learning_rate=0.1,
+    schedule="multistep",
+    milestones=[0.8, 0.9],
+    gamma=0.1,
+    warmup=0.025,
+    weight_decay=5e-4,
+    pad=4,
+    flip=True,
+    degrees=15.0,
+    precision="auto",
+    threads=0,
+    many_above=100,
+    few_below=20,
+    tau=1.0,
+)
 
-_PHOTOGRAPHS = dict(  # random parts of 224 x 224 pixels, mirrored (SADE's loaders, as those of OLTR and RIDE)
-    imbalance_ratio=None, image_size=224, crop="resized", pad=0, flip=True, degrees=0., schedule="multistep", gamma=.1, precision="auto", threads=0, many_above=100, few_below=20)
+_PHOTOGRAPHS = (
+    dict(  # random parts of 224 x 224 pixels, mirrored (SADE's loaders, as those of OLTR and RIDE)
+        imbalance_ratio=None,
+        image_size=224,
+        crop="resized",
+        pad=0,
+        flip=True,
+        degrees=0.0,
+        schedule="multistep",
+        gamma=0.1,
+        precision="auto",
+        threads=0,
+        many_above=100,
+        few_below=20,
+    )
+)
 
 RECIPES = {  # of a data set, the same for all methods: the comparison's
-    "digits": _RESNET32 | dict(  # ours: seconds on a CPU; crops and rotations strong enough that rare digits are not learnt by heart,
+    "digits": _RESNET32
+    | dict(  # ours: seconds on a CPU; crops and rotations strong enough that rare digits are not learnt by heart,
         # because without overlap between the classes there is nothing to trade and no preference could show anything
-        imbalance_ratio=50., backbone="cnn", epochs=80, batch_size=64, schedule="cosine", pad=2, flip=False, degrees=20., tau=2.,
-        precision="float32", threads=1, many_above=60, few_below=20),
-    "cifar10": _RESNET32 | dict(imbalance_ratio=100., learning_rate=0.05),  # rate: SADE's author for CIFAR-10 (SADE-AgnosticLT issue 11); the rest as CIFAR-100
-    "cifar100": _RESNET32 | dict(imbalance_ratio=100., tau=2.),  # τ as in SADE's config
+        imbalance_ratio=50.0,
+        backbone="cnn",
+        epochs=80,
+        batch_size=64,
+        schedule="cosine",
+        pad=2,
+        flip=False,
+        degrees=20.0,
+        tau=2.0,
+        precision="float32",
+        threads=1,
+        many_above=60,
+        few_below=20,
+    ),
+    "cifar10": _RESNET32
+    | dict(
+        imbalance_ratio=100.0, learning_rate=0.05
+    ),  # rate: SADE's author for CIFAR-10 (SADE-AgnosticLT issue 11); the rest as CIFAR-100
+    "cifar100": _RESNET32 | dict(imbalance_ratio=100.0, tau=2.0),  # τ as in SADE's config
     "folder": _RESNET32 | dict(imbalance_ratio=None),
     "list": _RESNET32 | dict(imbalance_ratio=None),
     "parquet": _RESNET32 | dict(imbalance_ratio=None),
-    "features": dict(_RESNET32, backbone="embedding", imbalance_ratio=None, epochs=30, pad=0, flip=False, degrees=0., precision="float32"),  # ours
-    "imagenet_lt": _PHOTOGRAPHS | dict(  # SADE, config_imagenet_lt_resnext50_sade.json
-        backbone="resnext50", epochs=180, batch_size=64, learning_rate=.025, schedule="cosine", milestones=[], gamma=1., warmup=0., weight_decay=5e-4, jitter=.4, tau=2.),
-    "places_lt": _PHOTOGRAPHS | dict(  # SADE, config_places_lt_resnet152_sade.json, which trains the lower stages at a tenth of the rate
+    "features": dict(
+        _RESNET32,
+        backbone="embedding",
+        imbalance_ratio=None,
+        epochs=30,
+        pad=0,
+        flip=False,
+        degrees=0.0,
+        precision="float32",
+    ),  # ours
+    "imagenet_lt": _PHOTOGRAPHS
+    | dict(  # SADE, config_imagenet_lt_resnext50_sade.json
+        backbone="resnext50",
+        epochs=180,
+        batch_size=64,
+        learning_rate=0.025,
+        schedule="cosine",
+        milestones=[],
+        gamma=1.0,
+        warmup=0.0,
+        weight_decay=5e-4,
+        jitter=0.4,
+        tau=2.0,
+    ),
+    "places_lt": _PHOTOGRAPHS
+    | dict(  # SADE, config_places_lt_resnet152_sade.json, which trains the lower stages at a tenth of the rate
         # ours instead: the lower three stages stay as ImageNet taught them, much as in OLTR
-        backbone="resnet152", weights="imagenet", frozen_stages=3, epochs=30, batch_size=128, learning_rate=.01, milestones=[1 / 3, 2 / 3], warmup=0., weight_decay=4e-4, jitter=.4, tau=1.),
-    "inaturalist": _PHOTOGRAPHS | dict(  # SADE, config_iNaturalist_resnet50_sade.json
-        backbone="resnet50", epochs=100, batch_size=512, learning_rate=.2, milestones=[.6, .8], warmup=.05, weight_decay=2e-4, jitter=0., tau=1.),
+        backbone="resnet152",
+        weights="imagenet",
+        frozen_stages=3,
+        epochs=30,
+        batch_size=128,
+        learning_rate=0.01,
+        milestones=[1 / 3, 2 / 3],
+        warmup=0.0,
+        weight_decay=4e-4,
+        jitter=0.4,
+        tau=1.0,
+    ),
+    "inaturalist": _PHOTOGRAPHS
+    | dict(  # SADE, config_iNaturalist_resnet50_sade.json
+        backbone="resnet50",
+        epochs=100,
+        batch_size=512,
+        learning_rate=0.2,
+        milestones=[0.6, 0.8],
+        warmup=0.05,
+        weight_decay=2e-4,
+        jitter=0.0,
+        tau=1.0,
+    ),
 }
 
 # %% ../../nbs/08_fit/recipes.ipynb #4905f0c6
 def _mislas(smooth_head, smooth_tail, head_rate, shift_bn):
-    return dict(smooth_head=smooth_head, smooth_tail=smooth_tail, head_rate=head_rate, shift_bn=shift_bn)
+    return dict(
+        smooth_head=smooth_head, smooth_tail=smooth_tail, head_rate=head_rate, shift_bn=shift_bn
+    )
+
 
 CONSTANTS = {  # (data set, imbalance ratio or None for any, method) -> fields
-    ("cifar100", 100., "mislas"): _mislas(.4, .1, .2, True),  # MiSLAS, config/cifar100/cifar100_imb001_stage2_mislas.yaml, and so on
-    ("cifar100", 50., "mislas"): _mislas(.3, 0., .1, True),
-    ("cifar100", 10., "mislas"): _mislas(.2, 0., .1, True),
-    ("cifar10", 100., "mislas"): _mislas(.3, 0., .5, False),
-    ("cifar10", 50., "mislas"): _mislas(.2, 0., .2, False),
-    ("cifar10", 10., "mislas"): _mislas(.1, 0., .2, False),
-    ("digits", None, "mislas"): dict(mixup=.2, second_epochs=80),  # ours: ten epochs of 363 images are 60 steps, CIFAR's 850; two digits of 8x8 pixels in equal parts are none
-    ("cifar10", None, "balpoe"): dict(mixup=.8),  # BalPoE, config_cifar10_ir100_bs-experts.json
-    ("imagenet_lt", None, "balpoe"): dict(mixup=.3),  # BalPoE, mixup/standard_training/config_imagenet_lt_resnext50_bs-experts.json
-    ("inaturalist", None, "balpoe"): dict(mixup=.2),  # and config_iNaturalist_resnet50_bs-experts.json; none was published for Places-LT
+    ("cifar100", 100.0, "mislas"): _mislas(
+        0.4, 0.1, 0.2, True
+    ),  # MiSLAS, config/cifar100/cifar100_imb001_stage2_mislas.yaml, and so on
+    ("cifar100", 50.0, "mislas"): _mislas(0.3, 0.0, 0.1, True),
+    ("cifar100", 10.0, "mislas"): _mislas(0.2, 0.0, 0.1, True),
+    ("cifar10", 100.0, "mislas"): _mislas(0.3, 0.0, 0.5, False),
+    ("cifar10", 50.0, "mislas"): _mislas(0.2, 0.0, 0.2, False),
+    ("cifar10", 10.0, "mislas"): _mislas(0.1, 0.0, 0.2, False),
+    ("digits", None, "mislas"): dict(
+        mixup=0.2, second_epochs=80
+    ),  # ours: ten epochs of 363 images are 60 steps, CIFAR's 850; two digits of 8x8 pixels in equal parts are none
+    ("cifar10", None, "balpoe"): dict(mixup=0.8),  # BalPoE, config_cifar10_ir100_bs-experts.json
+    ("imagenet_lt", None, "balpoe"): dict(
+        mixup=0.3
+    ),  # BalPoE, mixup/standard_training/config_imagenet_lt_resnext50_bs-experts.json
+    ("inaturalist", None, "balpoe"): dict(
+        mixup=0.2
+    ),  # and config_iNaturalist_resnet50_bs-experts.json; none was published for Places-LT
 }
 # SADE's multiply-accumulates for Places-LT are those of three shared stages of full width (`06_model/photograph`)
-CONSTANTS |= {("places_lt", None, method): dict(width="full", shared_stages=3) for method in ("ride", "sade", "balpoe", "prl_released")}
+CONSTANTS |= {
+    ("places_lt", None, method): dict(width="full", shared_stages=3)
+    for method in ("ride", "sade", "balpoe", "prl_released")
+}
 # ours: with one linear layer to all weights the hypernetwork would be larger than the network; rank=0 asks for it all the same
-CONSTANTS |= {(data, None, method): dict(rank=32) for data in ("imagenet_lt", "places_lt", "inaturalist", "features") for method in ("prl", "prl_no_tchebycheff", "prl_environment")}
-_LINEAR, _PLAIN = dict(classifier="linear"), dict(degrees=0., nesterov=False, learning_rate=.1)  # crops and mirrors only, plain momentum
-_SHARP = dict(milestones=[.8, .9], gamma=.01)
-_LADE = _LINEAR | _PLAIN | dict(batch_size=256, learning_rate=.2, milestones=[.6, .8], gamma=.01)  # LADE, config/CIFAR100_LT/*.yaml: a hundredth at 120 and 160 of 200
+CONSTANTS |= {
+    (data, None, method): dict(rank=32)
+    for data in ("imagenet_lt", "places_lt", "inaturalist", "features")
+    for method in ("prl", "prl_no_tchebycheff", "prl_environment")
+}
+_LINEAR, _PLAIN = (
+    dict(classifier="linear"),
+    dict(degrees=0.0, nesterov=False, learning_rate=0.1),
+)  # crops and mirrors only, plain momentum
+_SHARP = dict(milestones=[0.8, 0.9], gamma=0.01)
+_LADE = (
+    _LINEAR | _PLAIN | dict(batch_size=256, learning_rate=0.2, milestones=[0.6, 0.8], gamma=0.01)
+)  # LADE, config/CIFAR100_LT/*.yaml: a hundredth at 120 and 160 of 200
 PUBLISHED = {  # method -> fields on CIFAR, where they differ from the shared ones
-    "softmax": _LINEAR, "balanced_softmax": _LADE, "lade": _LADE,
+    "softmax": _LINEAR,
+    "balanced_softmax": _LADE,
+    "lade": _LADE,
     "ldam_drw": _PLAIN | _SHARP | dict(weight_decay=2e-4),  # LDAM-DRW, cifar_train.py
     "mislas": _PLAIN | _LINEAR | dict(weight_decay=2e-4),  # MiSLAS, config/cifar100/*.yaml
-    "ride": _SHARP | dict(learning_rate=.1),  # RIDE, config_imbalance_cifar100_ride.json; its router saw 512 images a step, here `batch_size`
-    "balpoe": dict(learning_rate=.1),  # BalPoE, config_cifar10_ir100_bs-experts.json
+    "ride": _SHARP
+    | dict(
+        learning_rate=0.1
+    ),  # RIDE, config_imbalance_cifar100_ride.json; its router saw 512 images a step, here `batch_size`
+    "balpoe": dict(learning_rate=0.1),  # BalPoE, config_cifar10_ir100_bs-experts.json
 }
 
 # %% ../../nbs/08_fit/recipes.ipynb #dfdd59df
 BUDGETS = {  # factors of the fields, for every method
-    "paper": {}, "quick": dict(epochs=.1),
-    "fast": dict(epochs=.35, learning_rate=2., weight_decay=2.)}  # ours: found with PRL on training images of CIFAR100-LT that were held out, reports/recipe-cifar100.ipynb
+    "paper": {},
+    "quick": dict(epochs=0.1),
+    "fast": dict(epochs=0.35, learning_rate=2.0, weight_decay=2.0),
+}  # ours: found with PRL on training images of CIFAR100-LT that were held out, reports/recipe-cifar100.ipynb

@@ -13,73 +13,89 @@ import torch
 import torch.nn.functional as F
 
 # %% ../../nbs/07_method/baseline.ipynb #842fce9c
-def ldam_margins(log_prior:torch.Tensor, # (C,)
-                 largest:float=.5, # of the rarest class, as a cosine
-                )->torch.Tensor: # (C,)
+def ldam_margins(
+    log_prior: torch.Tensor,  # (C,)
+    largest: float = 0.5,  # of the rarest class, as a cosine
+) -> torch.Tensor:  # (C,)
     "`Δ_c ∝ n_c^(−1/4)`, scaled so that the largest is `largest` (Cao et al. 2019, LDAM)."
     return largest * torch.exp((log_prior.min() - log_prior) / 4)
 
-def ldam_loss(logits, # (N, C), s · cos
-              target:torch.Tensor, # (N,)
-              margins, # (C,), from `ldam_margins`
-              scale:float, # s
-              weights=None, # (C,), from `effective_weights`
-             )->torch.Tensor: # scalar, nats
-    "`CE` with `s · (cos_y − Δ_y)` in place of the target's logit (Cao et al. 2019)."
-    return F.cross_entropy(logits - scale * margins * F.one_hot(target, logits.shape[1]), target, weight=weights)
 
-def effective_weights(counts:torch.Tensor, # (C,) training images
-                      beta:float=.9999,
-                     )->torch.Tensor: # (C,), mean 1
+def ldam_loss(
+    logits,  # (N, C), s · cos
+    target: torch.Tensor,  # (N,)
+    margins,  # (C,), from `ldam_margins`
+    scale: float,  # s
+    weights=None,  # (C,), from `effective_weights`
+) -> torch.Tensor:  # scalar, nats
+    "`CE` with `s · (cos_y − Δ_y)` in place of the target's logit (Cao et al. 2019)."
+    return F.cross_entropy(
+        logits - scale * margins * F.one_hot(target, logits.shape[1]), target, weight=weights
+    )
+
+
+def effective_weights(
+    counts: torch.Tensor,  # (C,) training images
+    beta: float = 0.9999,
+) -> torch.Tensor:  # (C,), mean 1
     "`(1 − β) / (1 − β^n_c)`, normalised (Cui et al. 2019, Class-Balanced Loss; the deferred re-weighting of LDAM-DRW)."
     weights = (1 - beta) / (1 - beta ** counts.double())
     return (weights / weights.mean()).float()
 
 # %% ../../nbs/07_method/baseline.ipynb #4c8617a0
-def lader(logits:torch.Tensor, # (N, C)
-          target:torch.Tensor, # (N,)
-          log_prior:torch.Tensor, # (C,), log π
-          penalty:float=.1, # λ of the squared log-mean
-         )->torch.Tensor: # scalar, nats
+def lader(
+    logits: torch.Tensor,  # (N, C)
+    target: torch.Tensor,  # (N,)
+    log_prior: torch.Tensor,  # (C,), log π
+    penalty: float = 0.1,  # λ of the squared log-mean
+) -> torch.Tensor:  # scalar, nats
     "`−Σ_c π_c [ mean_{y_i = c} v_ic − log E_u e^{v_c} − λ (log E_u e^{v_c})² ]` (Hong et al. 2021, LADE); classes that the batch lacks have no first term."
     n, c = logits.shape
     own = F.one_hot(target, c).to(logits.dtype)
     first = (logits * own).sum(0) / own.sum(0).clamp(min=1)
-    importance = -math.log(c) - log_prior[target]                                     # (N,), log p_u(y_i) / p_s(y_i)
-    second = torch.logsumexp(logits + importance[:, None], 0) - math.log(n)           # (C,)
-    return -(log_prior.exp() * (first - second - penalty * second ** 2)).sum()
+    importance = -math.log(c) - log_prior[target]  # (N,), log p_u(y_i) / p_s(y_i)
+    second = torch.logsumexp(logits + importance[:, None], 0) - math.log(n)  # (C,)
+    return -(log_prior.exp() * (first - second - penalty * second**2)).sum()
 
 # %% ../../nbs/07_method/baseline.ipynb #ac003d27
-def class_smoothing(counts:torch.Tensor, # (C,) training images
-                    head:float, tail:float, # ε of the most frequent and the rarest class
-                   )->torch.Tensor: # (C,)
+def class_smoothing(
+    counts: torch.Tensor,  # (C,) training images
+    head: float,
+    tail: float,  # ε of the most frequent and the rarest class
+) -> torch.Tensor:  # (C,)
     "`ε_c = ε_K + (ε_1 − ε_K) sin(π (n_c − n_K) / 2 (n_1 − n_K))` (Zhong et al. 2021, MiSLAS, concave form)."
     counts = counts.float()
     spread = (counts.max() - counts.min()).clamp(min=1)
     return tail + (head - tail) * torch.sin(math.pi / 2 * (counts - counts.min()) / spread)
 
-def label_aware_smoothing(logits:torch.Tensor, # (N, C)
-                          target:torch.Tensor, # (N,)
-                          smoothing:torch.Tensor, # (C,), from `class_smoothing`
-                         )->torch.Tensor: # scalar, nats
+
+def label_aware_smoothing(
+    logits: torch.Tensor,  # (N, C)
+    target: torch.Tensor,  # (N,)
+    smoothing: torch.Tensor,  # (C,), from `class_smoothing`
+) -> torch.Tensor:  # scalar, nats
     "`−Σ_i q_i log p_i` with `q_y = 1 − ε_y` and `ε_y / (C − 1)` for each other class (Zhong et al. 2021, MiSLAS)."
     log_p, epsilon = F.log_softmax(logits, -1), smoothing[target]
     own = log_p.gather(1, target[:, None])[:, 0]
     return -((1 - epsilon) * own + epsilon * (log_p.sum(1) - own) / (logits.shape[1] - 1)).mean()
 
 # %% ../../nbs/07_method/baseline.ipynb #130bdef6
-def diversity_temperatures(log_prior:torch.Tensor, # (C,)
-                           share:float=.05,
-                          )->torch.Tensor: # (C,), at most 1
+def diversity_temperatures(
+    log_prior: torch.Tensor,  # (C,)
+    share: float = 0.05,
+) -> torch.Tensor:  # (C,), at most 1
     "`T_c ∝ η C π_c + 1 − η`, divided by the largest (Wang et al. 2021, RIDE; η = 0.05 as in their code)."
     raw = share * len(log_prior) * log_prior.exp() + 1 - share
     return raw / raw.max()
 
-def diversity(expert:torch.Tensor, # (N, C), logits of one expert
-              mean:torch.Tensor, # (N, C), mean logits of all; no gradient flows into it
-              temperatures=1., # (C,), from `diversity_temperatures`
-             )->torch.Tensor: # scalar, at least 0
+
+def diversity(
+    expert: torch.Tensor,  # (N, C), logits of one expert
+    mean: torch.Tensor,  # (N, C), mean logits of all; no gradient flows into it
+    temperatures=1.0,  # (C,), from `diversity_temperatures`
+) -> torch.Tensor:  # scalar, at least 0
     "`T̄² KL(softmax(mean / T) ‖ softmax(expert / T))`: what RIDE maximises for each expert (Wang et al. 2021, RIDE; against the mean of the experts, as in their code)."
-    if not isinstance(temperatures, torch.Tensor): temperatures = expert.new_full((), temperatures)  # filled on the device, not copied to it
+    if not isinstance(temperatures, torch.Tensor):
+        temperatures = expert.new_full((), temperatures)  # filled on the device, not copied to it
     log_q, p = F.log_softmax(expert / temperatures, 1), F.softmax(mean.detach() / temperatures, 1)
     return temperatures.mean() ** 2 * F.kl_div(log_q, p, reduction="batchmean")

@@ -15,143 +15,277 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from .baseline import (class_smoothing, diversity, diversity_temperatures, effective_weights, label_aware_smoothing,
-                          lader, ldam_loss, ldam_margins)
-from ..model.hypernet import branch_logits, classify
 from ..loss import environment_loss, logit_adjusted_loss, smooth_tchebycheff
+from prl.method.baseline import (
+    class_smoothing,
+    diversity,
+    diversity_temperatures,
+    effective_weights,
+    label_aware_smoothing,
+    lader,
+    ldam_loss,
+    ldam_margins,
+)
+from ..model.hypernet import branch_logits, classify
 from ..preference import EXPERTS, along, beta, sample
 
 # %% ../../nbs/07_method/objective.ipynb #4509726d
 class Drawn(NamedTuple):
     "The preferences of a step."
+
     alphas: torch.Tensor  # (K, T), on the simplex
     regime: torch.Tensor  # (K,), the expert (row of β) that each belongs to
 
+
 class Losses(NamedTuple):
     "What a step minimises and what it is made of."
+
     total: torch.Tensor  # scalar
-    parts: torch.Tensor  # (K,), a loss for each head that the step trained, nats; empty where there is one classifier
+    parts: (
+        torch.Tensor
+    )  # (K,), a loss for each head that the step trained, nats; empty where there is one classifier
     regime: torch.Tensor  # (K,), the expert (row of β) that each part belongs to
 
-def _single(total): return Losses(total, total.new_empty(0), total.new_empty(0, dtype=torch.long))
-def draw_none(config, generator)->Drawn: return Drawn(torch.empty(0, len(EXPERTS)), torch.empty(0, dtype=torch.long))
+
+def _single(total):
+    return Losses(total, total.new_empty(0), total.new_empty(0, dtype=torch.long))
+
+
+def draw_none(config, generator) -> Drawn:
+    return Drawn(torch.empty(0, len(EXPERTS)), torch.empty(0, dtype=torch.long))
 
 # %% ../../nbs/07_method/objective.ipynb #e8fb6dd4
-def trained_logits(features, head, # (branches, C, d)
-                   scale, config)->list: # of (N, C)
+def trained_logits(
+    features,
+    head,  # (branches, C, d)
+    scale,
+    config,
+) -> list:  # of (N, C)
     "The logits that a loss sees: the branches' mean, or with `branch_loss` \"each\" those of every branch, so that each learns to stand alone and their mean is an ensemble's."
-    return [classify(features, head, scale)] if config.branch_loss == "mean" else list(branch_logits(features, head, scale).unbind(1))
+    return (
+        [classify(features, head, scale)]
+        if config.branch_loss == "mean"
+        else list(branch_logits(features, head, scale).unbind(1))
+    )
 
-def _adjusted(model, images, target, config, tau): # mean over what is trained of CE(v + τ log π)
+
+def _adjusted(model, images, target, config, tau):  # mean over what is trained of CE(v + τ log π)
     seen = trained_logits(model.features(images), model.heads(), model.scale, config)
-    return _single(torch.stack([logit_adjusted_loss(v, target, model.log_prior, tau) if tau else F.cross_entropy(v, target) for v in seen]).mean())
+    return _single(
+        torch.stack(
+            [
+                logit_adjusted_loss(v, target, model.log_prior, tau)
+                if tau
+                else F.cross_entropy(v, target)
+                for v in seen
+            ]
+        ).mean()
+    )
 
-def softmax_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def softmax_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`CE(v)`."
-    return _adjusted(model, images, target, config, 0.)
+    return _adjusted(model, images, target, config, 0.0)
 
-def balanced_softmax_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def balanced_softmax_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`CE(v + log π)` (Ren et al. 2020, Balanced Meta-Softmax)."
-    return _adjusted(model, images, target, config, 1.)
+    return _adjusted(model, images, target, config, 1.0)
 
-def specialist_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def specialist_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`CE(v + log π − log π_α)` for one preference α, `tail_weight` of the way from head to tail."
-    return _single(environment_loss(model.logits(model.features(images)), target, model.log_prior, drawn.alphas[0], model.tau))
+    return _single(
+        environment_loss(
+            model.logits(model.features(images)),
+            target,
+            model.log_prior,
+            drawn.alphas[0],
+            model.tau,
+        )
+    )
 
-def draw_own(config, generator)->Drawn: # a specialist's
-    return Drawn(torch.as_tensor(along(config.tail_weight, config.regimes))[None].float(), torch.empty(0, dtype=torch.long))
 
-DEFERRED = .8  # of the run, from where a step is `late`: LDAM-DRW and RIDE weight the classes from epoch 160 of 200 on
+def draw_own(config, generator) -> Drawn:  # a specialist's
+    return Drawn(
+        torch.as_tensor(along(config.tail_weight, config.regimes))[None].float(),
+        torch.empty(0, dtype=torch.long),
+    )
 
-def ldam_drw_objective(model, images, target, config, drawn, late=False)->Losses:
+
+DEFERRED = 0.8  # of the run, from where a step is `late`: LDAM-DRW and RIDE weight the classes from epoch 160 of 200 on
+
+
+def ldam_drw_objective(model, images, target, config, drawn, late=False) -> Losses:
     "LDAM, in the last fifth of the run weighted by effective numbers (Cao et al. 2019, LDAM-DRW)."
     weights = effective_weights(model.counts) if late else None
     logits = model.logits(model.features(images))
-    return _single(ldam_loss(logits, target, ldam_margins(model.log_prior, config.margin), model.scale, weights))
+    return _single(
+        ldam_loss(
+            logits, target, ldam_margins(model.log_prior, config.margin), model.scale, weights
+        )
+    )
 
-def lade_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def lade_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`CE(v + log π) + a · LADER` (Hong et al. 2021, LADE; a = 0.1 as in their configs)."
     logits = model.logits(model.features(images))
-    return _single(logit_adjusted_loss(logits, target, model.log_prior, 1.) + config.lade_weight * lader(logits, target, model.log_prior))
+    return _single(
+        logit_adjusted_loss(logits, target, model.log_prior, 1.0)
+        + config.lade_weight * lader(logits, target, model.log_prior)
+    )
 
-def smoothing_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def smoothing_objective(model, images, target, config, drawn, late=False) -> Losses:
     "The second stage of MiSLAS: label-aware smoothing (Zhong et al. 2021)."
     smoothing = class_smoothing(model.counts, config.smooth_head, config.smooth_tail)
     return _single(label_aware_smoothing(model.logits(model.features(images)), target, smoothing))
 
 # %% ../../nbs/07_method/objective.ipynb #d9c95432
-def draw_corners(config, generator)->Drawn: return Drawn(torch.eye(len(EXPERTS)), torch.arange(len(EXPERTS)))
+def draw_corners(config, generator) -> Drawn:
+    return Drawn(torch.eye(len(EXPERTS)), torch.arange(len(EXPERTS)))
 
-def _expert_logits(model, images): # (branches, N, C)
+
+def _expert_logits(model, images):  # (branches, N, C)
     return branch_logits(model.features(images), model.heads(), model.scale).unbind(1)
 
-def sade_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def sade_objective(model, images, target, config, drawn, late=False) -> Losses:
     "Forward, uniform and inverse softmax experts: `Σ_i CE(v_i + log π − log π_i)` (Zhang et al. 2022, SADE)."
-    parts = torch.stack([environment_loss(v, target, model.log_prior, corner, model.tau) for v, corner in zip(_expert_logits(model, images), drawn.alphas)])
+    parts = torch.stack(
+        [
+            environment_loss(v, target, model.log_prior, corner, model.tau)
+            for v, corner in zip(_expert_logits(model, images), drawn.alphas)
+        ]
+    )
     return Losses(parts.sum(), parts, drawn.regime)
 
-def balpoe_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def balpoe_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`⅓ Σ_i CE(v_i + τ_i log π)`, τ = 0, 1, 2 (Sanchez Aimar et al. 2023, BalPoE)."
-    parts = torch.stack([logit_adjusted_loss(v, target, model.log_prior, float(tau)) for tau, v in enumerate(_expert_logits(model, images))])
+    parts = torch.stack(
+        [
+            logit_adjusted_loss(v, target, model.log_prior, float(tau))
+            for tau, v in enumerate(_expert_logits(model, images))
+        ]
+    )
     return Losses(parts.mean(), parts, drawn.regime)
 
-def ride_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def ride_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`Σ_i LDAM(v_i) − λ D(v_i, v̄)`, from 80 % of the run with class weights and temperatures (Wang et al. 2021, RIDE)."
-    weights, temperatures = (effective_weights(model.counts), diversity_temperatures(model.log_prior)) if late else (None, 1.)
+    weights, temperatures = (
+        (effective_weights(model.counts), diversity_temperatures(model.log_prior))
+        if late
+        else (None, 1.0)
+    )
     experts, margins = _expert_logits(model, images), ldam_margins(model.log_prior, config.margin)
     mean = torch.stack(experts).mean(0)
     parts = torch.stack([ldam_loss(v, target, margins, model.scale, weights) for v in experts])
     apart = torch.stack([diversity(v, mean, temperatures) for v in experts])
     return Losses((parts - config.diversity * apart).sum(), parts, drawn.regime)
 
-def router_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def router_objective(model, images, target, config, drawn, late=False) -> Losses:
     "The second stage of RIDE: is an image still wrong, and would asking more experts mend it? (Wang et al. 2021; positives weigh 100, as in their config)."
     means, asks = model.questions(model.features(images))
-    right = means.argmax(-1) == target[:, None]                                            # (N, branches)
-    helps = torch.stack([~right[:, i] & right[:, i + 1:].any(1) for i in range(asks.shape[1])], 1)
-    return _single(F.binary_cross_entropy_with_logits(asks, helps.float(), pos_weight=asks.new_full((), 100.)))
+    right = means.argmax(-1) == target[:, None]  # (N, branches)
+    helps = torch.stack([~right[:, i] & right[:, i + 1 :].any(1) for i in range(asks.shape[1])], 1)
+    return _single(
+        F.binary_cross_entropy_with_logits(asks, helps.float(), pos_weight=asks.new_full((), 100.0))
+    )
 
 # %% ../../nbs/07_method/objective.ipynb #ba16b8f6
 def head_losses(model, features, target, alphas, environments, config):
     "(K,) losses: the head written for `alphas[k]` on the environment of `environments[k]`, mean over the branches where each is trained alone."
+
     def loss(head, environment):
         seen = trained_logits(features, head, model.scale, config)
         # as in BalPoE, branches for sharper and flatter priors whose geometric mean is the one asked for: CE(v_b + (1 − δ_b) log π − log π_α), Σ δ_b = 0
-        shifts = config.spread * torch.linspace(1, -1, len(seen)) if len(seen) > 1 else torch.zeros(1)
-        return torch.stack([environment_loss(v - s * model.log_prior, target, model.log_prior, environment, model.tau) for v, s in zip(seen, shifts.tolist())]).mean()
-    return torch.stack([loss(h, e) for h, e in zip(model.head(alphas), environments)])   # heads (K, branches, C, d)
+        shifts = (
+            config.spread * torch.linspace(1, -1, len(seen)) if len(seen) > 1 else torch.zeros(1)
+        )
+        return torch.stack(
+            [
+                environment_loss(
+                    v - s * model.log_prior, target, model.log_prior, environment, model.tau
+                )
+                for v, s in zip(seen, shifts.tolist())
+            ]
+        ).mean()
+
+    return torch.stack(
+        [loss(h, e) for h, e in zip(model.head(alphas), environments)]
+    )  # heads (K, branches, C, d)
 
 # %% ../../nbs/07_method/objective.ipynb #0562ed1c
-def draw_experts(config, generator)->Drawn:
+def draw_experts(config, generator) -> Drawn:
     "One preference from each regime; free heads stay at their corners."
-    return Drawn(sample(beta(config.regimes), generator), torch.arange(len(EXPERTS))) if config.hypernet else draw_corners(config, generator)
+    return (
+        Drawn(sample(beta(config.regimes), generator), torch.arange(len(EXPERTS)))
+        if config.hypernet
+        else draw_corners(config, generator)
+    )
 
-def expert_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def expert_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`Σ_i L_i`, and with it the smooth Tchebycheff value over the experts (Zhao et al. 2024), divided by its number of terms."
-    parts = head_losses(model, model.features(images), target, drawn.alphas, torch.eye(len(EXPERTS), device=images.device), config)
+    parts = head_losses(
+        model,
+        model.features(images),
+        target,
+        drawn.alphas,
+        torch.eye(len(EXPERTS), device=images.device),
+        config,
+    )
     # divided: the minimiser is the same, and the learning rate keeps its usual meaning
-    if config.objective == "sum": return Losses(parts.sum() / len(parts), parts, drawn.regime)
-    return Losses((parts.sum() + smooth_tchebycheff(parts, config.lam)) / (len(parts) + 1), parts, drawn.regime)
+    if config.objective == "sum":
+        return Losses(parts.sum() / len(parts), parts, drawn.regime)
+    return Losses(
+        (parts.sum() + smooth_tchebycheff(parts, config.lam)) / (len(parts) + 1),
+        parts,
+        drawn.regime,
+    )
 
 # %% ../../nbs/07_method/objective.ipynb #eed856fa
-def draw_environments(config, generator)->Drawn:
+def draw_environments(config, generator) -> Drawn:
     "K preferences from the mixture of the regimes: every regime in turn, from a random one."
-    regime = (torch.arange(config.preferences_per_step) + torch.randint(len(EXPERTS), (), generator=generator)) % len(EXPERTS)
+    regime = (
+        torch.arange(config.preferences_per_step)
+        + torch.randint(len(EXPERTS), (), generator=generator)
+    ) % len(EXPERTS)
     return Drawn(sample(beta(config.regimes)[regime], generator), regime)
 
-def environment_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def environment_objective(model, images, target, config, drawn, late=False) -> Losses:
     "Each head trained for the environment that its preference names."
     parts = head_losses(model, model.features(images), target, drawn.alphas, drawn.alphas, config)
-    total = smooth_tchebycheff(parts, config.lam) if config.scalarize == "tchebycheff" else parts.mean()
+    total = (
+        smooth_tchebycheff(parts, config.lam) if config.scalarize == "tchebycheff" else parts.mean()
+    )
     return Losses(total, parts, drawn.regime)
 
 # %% ../../nbs/07_method/objective.ipynb #4888becc
-def draw_released(config, generator)->Drawn:
-    return Drawn(sample(torch.full((len(EXPERTS), len(EXPERTS)), .5), generator), torch.arange(len(EXPERTS)))
+def draw_released(config, generator) -> Drawn:
+    return Drawn(
+        sample(torch.full((len(EXPERTS), len(EXPERTS)), 0.5), generator), torch.arange(len(EXPERTS))
+    )
 
-def released_objective(model, images, target, config, drawn, late=False)->Losses:
+
+def released_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`⅓ Σ_i (L_i + λ log exp(L_i / λ)) = ⅔ Σ_i L_i`, `L_i = CE(v_i + τ_i log π)`, τ = 0, 1, 2, `α_i ~ Dir(0.5)` (BSExpertLoss and hnet of DataLab-atom/PRL)."
-    features, heads = model.features(images), model.head(drawn.alphas)                               # heads (T, branches, C, d)
-    parts = torch.stack([logit_adjusted_loss(classify(features[:, i:i + 1], heads[i, i:i + 1], model.scale), target, model.log_prior, float(i))
-                         for i in range(len(EXPERTS))])
-    return Losses((parts + smooth_tchebycheff(parts[:, None], config.lam)).mean(), parts, drawn.regime)
+    features, heads = model.features(images), model.head(drawn.alphas)  # heads (T, branches, C, d)
+    parts = torch.stack(
+        [
+            logit_adjusted_loss(
+                classify(features[:, i : i + 1], heads[i, i : i + 1], model.scale),
+                target,
+                model.log_prior,
+                float(i),
+            )
+            for i in range(len(EXPERTS))
+        ]
+    )
+    return Losses(
+        (parts + smooth_tchebycheff(parts[:, None], config.lam)).mean(), parts, drawn.regime
+    )

@@ -18,55 +18,71 @@ from ..model.network import Model
 # %% ../../nbs/07_method/routed.ipynb #aef0b5cd
 class Router(nn.Module):
     "Whether another expert is needed, as a logit, from an expert's features and the mean logits of all experts asked so far."
-    def __init__(self, branches:int, num_classes:int, dim:int,
-                 hidden:int=16,
-                 top:int=30, # so many of the highest logits are seen
-                ):
+
+    def __init__(
+        self,
+        branches: int,
+        num_classes: int,
+        dim: int,
+        hidden: int = 16,
+        top: int = 30,  # so many of the highest logits are seen
+    ):
         super().__init__()
         self.top = min(top, num_classes)
         self.hidden = nn.ModuleList(nn.Linear(dim, hidden) for _ in range(branches - 1))
         self.out = nn.Linear(self.top + hidden, 1)
-        for linear in (*self.hidden, self.out): nn.init.kaiming_normal_(linear.weight)
+        for linear in (*self.hidden, self.out):
+            nn.init.kaiming_normal_(linear.weight)
 
-    def forward(self, i:int, feature, logits): # expert i was the last; (N, d), (N, C) -> (N,)
+    def forward(self, i: int, feature, logits):  # expert i was the last; (N, d), (N, C) -> (N,)
         seen = logits.topk(self.top, 1).values
         return self.out(torch.cat([seen, F.relu(self.hidden[i](feature))], 1))[:, 0]
 
 # %% ../../nbs/07_method/routed.ipynb #55d55c66
 class Routed(Model):
     "Experts asked one after the other until the router is content; the logits are the mean over those asked."
+
     def __init__(self, features, head, *args, **kwargs):
         super().__init__(features, head, *args, **kwargs)
         self.router = Router(*head.weight.shape)
 
-    def questions(self, features): # (N, branches, d) -> mean logits of the first 1, 2, ... experts (N, branches, C); router's logits (N, branches - 1)
+    def questions(
+        self, features
+    ):  # (N, branches, d) -> mean logits of the first 1, 2, ... experts (N, branches, C); router's logits (N, branches - 1)
         each = branch_logits(features, self.heads(), self.scale)
         means = each.cumsum(1) / torch.arange(1, each.shape[1] + 1, device=each.device)[:, None]
-        return means, torch.stack([self.router(i, features[:, i], means[:, i]) for i in range(each.shape[1] - 1)], 1)
+        return means, torch.stack(
+            [self.router(i, features[:, i], means[:, i]) for i in range(each.shape[1] - 1)], 1
+        )
 
     @staticmethod
-    def _asked(asks): return 1 + ((~(asks > 0)).cumsum(1) == 0).sum(1)  # ONNX has no cumprod
+    def _asked(asks):
+        return 1 + ((~(asks > 0)).cumsum(1) == 0).sum(1)  # ONNX has no cumprod
 
-    def experts(self, features): # (N, branches, d) -> (N,) how many experts each image gets
+    def experts(self, features):  # (N, branches, d) -> (N,) how many experts each image gets
         return self._asked(self.questions(features)[1])
 
     def logits(self, features, preference=None):
         self.heads(preference)  # refuses one
         means, asks = self.questions(features)
-        return means[torch.arange(means.shape[0], device=means.device), self._asked(asks) - 1]  # len() would fix the batch of an export
+        return means[
+            torch.arange(means.shape[0], device=means.device), self._asked(asks) - 1
+        ]  # len() would fix the batch of an export
 
-    def forward(self, images, preference=None): # computes only the branches that are asked
+    def forward(self, images, preference=None):  # computes only the branches that are asked
         heads, backbone = self.heads(preference), self.phi.backbone
         x = backbone.stem(self.phi.normalise(images))
         total, asked = x.new_zeros(len(x), heads.shape[1]), torch.arange(len(x), device=x.device)
         count = torch.zeros_like(asked)
         for i, branch in enumerate(backbone.branches):
             feature = self.phi.finish(branch(x[asked]).mean((2, 3)))
-            total[asked] += branch_logits(feature[:, None], heads[i:i + 1], self.scale)[:, 0]
+            total[asked] += branch_logits(feature[:, None], heads[i : i + 1], self.scale)[:, 0]
             count[asked] += 1
-            if i + 1 == len(heads): break
+            if i + 1 == len(heads):
+                break
             asked = asked[self.router(i, feature, total[asked] / (i + 1)) > 0]
-            if not len(asked): break
+            if not len(asked):
+                break
         return total / count[:, None]
 
     def specialist(self, preference=None):

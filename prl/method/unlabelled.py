@@ -15,141 +15,234 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..data.augment import augment
-from ..data.images import Files, at_once
-from ..model.hypernet import branch_logits
 from ..data.decode import TRIES
+from ..data.images import Files, at_once
 from ..longtail import by_frequency, shifted_counts
+from ..model.hypernet import branch_logits
 
 # %% ../../nbs/07_method/unlabelled.ipynb #84fb4fff
 class Adapted(NamedTuple):
     "A classifier fitted to unlabelled test images: logits `Σ_b share_b v_b + offset`."
+
     share: torch.Tensor  # (branches,), sums to 1
     offset: torch.Tensor  # (C,)
     prior: torch.Tensor = None  # (C,), the test prior that it found, where it looks for one
     label: str = "none"  # the preference that it reads; a fixed classifier has none
 
-    def logits(self, model, features): # (N, branches, d) -> (N, C), on the CPU
-        logits = branch_logits(features.to(model.log_prior.device), model.heads(), model.scale).cpu()
+    def logits(self, model, features):  # (N, branches, d) -> (N, C), on the CPU
+        logits = branch_logits(
+            features.to(model.log_prior.device), model.heads(), model.scale
+        ).cpu()
         return torch.einsum("nbc,b->nc", logits, self.share.cpu()) + self.offset.cpu()
 
+
 def _some(images):
-    if not len(images): raise ValueError("there are no unlabelled test images to learn from: give some, or take the rows without a test-time step (prior 'none')")
+    if not len(images):
+        raise ValueError(
+            "there are no unlabelled test images to learn from: give some, or take the rows without a test-time step (prior 'none')"
+        )
 
 # %% ../../nbs/07_method/unlabelled.ipynb #46160589
-def _views(images, count, config, device): # yields, for each view, an iterator of its parts
+def _views(images, count, config, device):  # yields, for each view, an iterator of its parts
     from torchvision.transforms import v2
-    colour = v2.Compose([v2.RandomApply([v2.ColorJitter(.4, .4, .4, .1)], .8), v2.RandomGrayscale(.2), v2.RandomApply([v2.GaussianBlur(7, (.1, 2.))], .2)])
+
+    colour = v2.Compose(
+        [
+            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8),
+            v2.RandomGrayscale(0.2),
+            v2.RandomApply([v2.GaussianBlur(7, (0.1, 2.0))], 0.2),
+        ]
+    )
+
     def parts():
-        if not isinstance(images, Files): return (yield from images.cpu().split(500))
+        if not isinstance(images, Files):
+            return (yield from images.cpu().split(500))
         every = torch.arange(len(whole)).split(500)
-        for crop, _ in whole.crops(every, [torch.rand(len(part), TRIES, 4) for part in every]): yield crop
-    if isinstance(images, Files): whole = Files(images.paths, images.size, images.root, images.workers, smallest=.2)  # as SADE's loaders for photographs
+        for crop, _ in whole.crops(every, [torch.rand(len(part), TRIES, 4) for part in every]):
+            yield crop
+
+    if isinstance(images, Files):
+        whole = Files(
+            images.paths, images.size, images.root, images.workers, smallest=0.2
+        )  # as SADE's loaders for photographs
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        for _ in range(count): yield (augment(torch.cat([colour(few) for few in part.to(device).split(10)]), torch.rand(len(part), 4).to(device), config.pad, config.flip, 0.) for part in parts())
+        for _ in range(count):
+            yield (
+                augment(
+                    torch.cat([colour(few) for few in part.to(device).split(10)]),
+                    torch.rand(len(part), 4).to(device),
+                    config.pad,
+                    config.flip,
+                    0.0,
+                )
+                for part in parts()
+            )
+
 
 @torch.no_grad()
-def random_views(model,
-                 images, # (N, channels, H, W), uint8, or `Files`
-                 count:int, # views of each image
-                 config, # pad, flip, seed
-                )->torch.Tensor: # (count, N, branches, d), features, in half precision: ten views of iNaturalist's test images are 3 GB
+def random_views(
+    model,
+    images,  # (N, channels, H, W), uint8, or `Files`
+    count: int,  # views of each image
+    config,  # pad, flip, seed
+) -> torch.Tensor:  # (count, N, branches, d), features, in half precision: ten views of iNaturalist's test images are 3 GB
     "Random views of test images (Zhang et al. 2022, SADE: crop, mirror, colour, grey, blur), as the backbone sees them."
     for k, view in enumerate(_views(images, count, config, model.log_prior.device)):
-        seen = torch.cat([model.features(few).half().cpu() for part in view for few in part.split(at_once(part))])
-        if not k: views = seen.new_empty(count, *seen.shape)
+        seen = torch.cat(
+            [model.features(few).half().cpu() for part in view for few in part.split(at_once(part))]
+        )
+        if not k:
+            views = seen.new_empty(count, *seen.shape)
         views[k] = seen
-    if not views.isfinite().all(): raise ValueError("features of the views are not finite in half precision: the model's weights have diverged")
+    if not views.isfinite().all():
+        raise ValueError(
+            "features of the views are not finite in half precision: the model's weights have diverged"
+        )
     return views
 
 # %% ../../nbs/07_method/unlabelled.ipynb #c13700e0
-def _stability(one, other, share): # (N, branches, C) twice, (branches,) -> scalar in 0..1
+def _stability(one, other, share):  # (N, branches, C) twice, (branches,) -> scalar in 0..1
     mixed = [F.softmax(torch.einsum("nbc,b->nc", v, share), 1) for v in (one, other)]
     return F.cosine_similarity(*mixed, dim=1).mean()
 
-def aggregate_experts(model, features, # not looked at
-                      views:torch.Tensor, # (2 · epochs, N, branches, d), of the unlabelled images, from `random_views`
-                      generator:torch.Generator, # order of the images
-                      batch_size:int=128, learning_rate:float=.1, # as in SADE's config
-                     )->Adapted:
+
+def aggregate_experts(
+    model,
+    features,  # not looked at
+    views: torch.Tensor,  # (2 · epochs, N, branches, d), of the unlabelled images, from `random_views`
+    generator: torch.Generator,  # order of the images
+    batch_size: int = 128,
+    learning_rate: float = 0.1,  # as in SADE's config
+) -> Adapted:
     "Weights of the experts that maximise the stability of the prediction under two views (Zhang et al. 2022, SADE, test-time self-supervised aggregation)."
     _some(views[0])
-    with torch.no_grad(): heads = model.heads()
-    def logits(view): return branch_logits(view.to(heads.device).float(), heads, model.scale)
-    weights = torch.zeros(views.shape[2], device=heads.device, requires_grad=True)  # before the softmax: equal shares
-    optimizer = torch.optim.SGD([weights], learning_rate, .9, weight_decay=5e-4, nesterov=True)
+    with torch.no_grad():
+        heads = model.heads()
+
+    def logits(view):
+        return branch_logits(view.to(heads.device).float(), heads, model.scale)
+
+    weights = torch.zeros(
+        views.shape[2], device=heads.device, requires_grad=True
+    )  # before the softmax: equal shares
+    optimizer = torch.optim.SGD([weights], learning_rate, 0.9, weight_decay=5e-4, nesterov=True)
     for one, other in zip(views[::2], views[1::2]):
         for index in torch.randperm(len(one), generator=generator).split(batch_size):
             optimizer.zero_grad()
             (-_stability(logits(one[index]), logits(other[index]), weights.softmax(0))).backward()
             optimizer.step()
-        if weights.softmax(0).min() < .05: break  # SADE stops before an expert is lost
+        if weights.softmax(0).min() < 0.05:
+            break  # SADE stops before an expert is lost
     return Adapted(weights.detach().softmax(0).cpu(), torch.zeros(heads.shape[1]))
 
 # %% ../../nbs/07_method/unlabelled.ipynb #4d42a320
 class ShiftEstimator(nn.Module):
     "Mean clipped logits of a set of images -> log of its class prior (Wei et al. 2024, LSC: two layers, 3C hidden units)."
-    def __init__(self, num_classes:int):
+
+    def __init__(self, num_classes: int):
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(num_classes, 3 * num_classes), nn.ReLU(), nn.Linear(3 * num_classes, num_classes))
+        self.mlp = nn.Sequential(
+            nn.Linear(num_classes, 3 * num_classes),
+            nn.ReLU(),
+            nn.Linear(3 * num_classes, num_classes),
+        )
         self.register_buffer("k", torch.tensor(num_classes))  # logits kept of an image
 
-    def seen(self, logits): # (N, C) -> (N, C), all but the k highest are 0
+    def seen(self, logits):  # (N, C) -> (N, C), all but the k highest are 0
         top = logits.topk(int(self.k), 1)
         return torch.zeros_like(logits).scatter(1, top.indices, top.values)
 
-    def forward(self, mean): # (..., C) -> (..., C)
+    def forward(self, mean):  # (..., C) -> (..., C)
         return F.log_softmax(self.mlp(mean), -1)
 
 # %% ../../nbs/07_method/unlabelled.ipynb #c57a0f0e
-def simulated_sets(labels:torch.Tensor, # (N,) of the training images
-                   train_counts, # (C,)
-                   generator:torch.Generator,
-                   largest:float=100., step:float=.1, # ratios 1, 1 + step, ... in both directions
-                  )->tuple: # (sets, C), the priors of the sets, and an iterator: for each class its n images and their share of each set, (sets, n)
+def simulated_sets(
+    labels: torch.Tensor,  # (N,) of the training images
+    train_counts,  # (C,)
+    generator: torch.Generator,
+    largest: float = 100.0,
+    step: float = 0.1,  # ratios 1, 1 + step, ... in both directions
+) -> tuple:  # (sets, C), the priors of the sets, and an iterator: for each class its n images and their share of each set, (sets, n)
     "Sets of training images, drawn with replacement in forward and backward profiles (Wei et al. 2024, LSC). Class by class, because all shares of a large data set would be many GB."
     order, c = by_frequency(train_counts), len(train_counts)
-    profiles = [shifted_counts(max(train_counts), c, ratio, way) for ratio in np.arange(1, largest, step) for way in ("forward", "backward")]
-    sizes = torch.tensor(profiles)[:, torch.from_numpy(np.argsort(order))]                        # (sets, C), by class number
+    profiles = [
+        shifted_counts(max(train_counts), c, ratio, way)
+        for ratio in np.arange(1, largest, step)
+        for way in ("forward", "backward")
+    ]
+    sizes = torch.tensor(profiles)[
+        :, torch.from_numpy(np.argsort(order))
+    ]  # (sets, C), by class number
     priors = sizes / sizes.sum(1, keepdim=True)
+
     def shares():
         for k, own in enumerate(_of_each(labels, c)):
-            drawn = torch.randint(len(own), (len(sizes), int(sizes[:, k].max())), generator=generator)
-            taken = (torch.arange(drawn.shape[1]) < sizes[:, k:k + 1]).float()
-            yield own, torch.zeros(len(sizes), len(own)).scatter_add_(1, drawn, taken) / sizes.sum(1, keepdim=True)
+            drawn = torch.randint(
+                len(own), (len(sizes), int(sizes[:, k].max())), generator=generator
+            )
+            taken = (torch.arange(drawn.shape[1]) < sizes[:, k : k + 1]).float()
+            yield (
+                own,
+                torch.zeros(len(sizes), len(own)).scatter_add_(1, drawn, taken)
+                / sizes.sum(1, keepdim=True),
+            )
+
     return priors, shares()
 
-def _of_each(labels, classes): return labels.argsort(stable=True).split(labels.bincount(minlength=classes).tolist())
 
-def fit_estimator(estimator:ShiftEstimator,
-                  logits:Callable, # indices (n,) of training images -> (n, C), on the estimator's device
-                  labels:torch.Tensor, # (N,), of the training images, on the CPU
-                  train_counts, generator:torch.Generator,
-                  epochs:int=1000, # LSC's code takes 100, too few for few classes; each costs milliseconds
-                  batch_size:int=1024, tolerance:float=.95, # defaults of LSC's function (its command line passes a tolerance of 0.8)
-                  step:float=.1,
-                 )->None:
+def _of_each(labels, classes):
+    return labels.argsort(stable=True).split(labels.bincount(minlength=classes).tolist())
+
+
+def fit_estimator(
+    estimator: ShiftEstimator,
+    logits: Callable,  # indices (n,) of training images -> (n, C), on the estimator's device
+    labels: torch.Tensor,  # (N,), of the training images, on the CPU
+    train_counts,
+    generator: torch.Generator,
+    epochs: int = 1000,  # LSC's code takes 100, too few for few classes; each costs milliseconds
+    batch_size: int = 1024,
+    tolerance: float = 0.95,  # defaults of LSC's function (its command line passes a tolerance of 0.8)
+    step: float = 0.1,
+) -> None:
     "Choose `k` and train the network on simulated sets by the Kullback-Leibler divergence to their priors."
+
     @torch.no_grad()
-    def rank(k, own): # of the right class
+    def rank(k, own):  # of the right class
         own = logits(own)
-        return (own > own[:, k:k + 1]).sum(1)
-    device, ranks = estimator.k.device, torch.cat([rank(k, own) for k, own in enumerate(_of_each(labels, len(train_counts)))])
+        return (own > own[:, k : k + 1]).sum(1)
+
+    device, ranks = (
+        estimator.k.device,
+        torch.cat([rank(k, own) for k, own in enumerate(_of_each(labels, len(train_counts)))]),
+    )
     estimator.k.fill_(int(ranks.float().quantile(tolerance, interpolation="higher")) + 1)
     priors, shares = simulated_sets(labels, train_counts, generator, step=step)
-    with torch.no_grad(): means = sum(share.to(device) @ estimator.seen(logits(own)) for own, share in shares)
+    with torch.no_grad():
+        means = sum(share.to(device) @ estimator.seen(logits(own)) for own, share in shares)
     optimizer = torch.optim.Adam(estimator.parameters(), 1e-3)
     for _ in range(epochs):
         for index in torch.randperm(len(means), generator=generator).split(batch_size):
             optimizer.zero_grad()
-            F.kl_div(estimator(means[index.to(device)]), priors[index].to(device), reduction="batchmean").backward()
+            F.kl_div(
+                estimator(means[index.to(device)]), priors[index].to(device), reduction="batchmean"
+            ).backward()
             optimizer.step()
 
-def correct_shift(model, features:torch.Tensor, # (N, branches, d), of unlabelled test images
-                  views, generator, # not used
-                 )->Adapted:
+
+def correct_shift(
+    model,
+    features: torch.Tensor,  # (N, branches, d), of unlabelled test images
+    views,
+    generator,  # not used
+) -> Adapted:
     "`v + log π̂ − log π_target` with the estimated test prior (generalised logit adjustment; Wei et al. 2024, LSC)."
     _some(features)
     estimator = model.estimator
     log_prior = estimator(estimator.seen(model.logits(features)).mean(0)).detach()
-    return Adapted(torch.full((features.shape[1],), 1 / features.shape[1]), log_prior - model.head.log_target(), log_prior.exp())
+    return Adapted(
+        torch.full((features.shape[1],), 1 / features.shape[1]),
+        log_prior - model.head.log_target(),
+        log_prior.exp(),
+    )

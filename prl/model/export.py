@@ -24,73 +24,105 @@ from ..preference import EXPERTS, NAMES
 # %% ../../nbs/06_model/export.ipynb #d7b9639c
 class Steered(nn.Module):
     "(images, preference) -> logits, for a graph: the preference is not checked."
-    def __init__(self, model:Model):
+
+    def __init__(self, model: Model):
         super().__init__()
         self.model = model
 
-    def forward(self, images, preference): # (T,), on the simplex
+    def forward(self, images, preference):  # (T,), on the simplex
         return classify(self.model.features(images), self.model.head(preference), self.model.scale)
+
 
 class Whole(nn.Module):
     "images -> logits of RIDE: a graph skips no experts, so all are computed before the router chooses."
-    def __init__(self, model:Model):
+
+    def __init__(self, model: Model):
         super().__init__()
         self.model = model
 
-    def forward(self, images): return self.model.logits(self.model.features(images))
+    def forward(self, images):
+        return self.model.logits(self.model.features(images))
 
 # %% ../../nbs/06_model/export.ipynb #4b2b9761
-def check_finite(module:nn.Module)->None:
+def check_finite(module: nn.Module) -> None:
     "Weights that are not finite are an error that names the first tensor."
     for name, tensor in module.state_dict().items():
-        if not tensor.isfinite().all(): raise ValueError(f"{name} has values that are not finite: the training diverged. Train again with a lower learning rate")
+        if not tensor.isfinite().all():
+            raise ValueError(
+                f"{name} has values that are not finite: the training diverged. Train again with a lower learning rate"
+            )
 
 # %% ../../nbs/06_model/export.ipynb #8405f876
-def program(module:nn.Module, # `model.specialist(preference)`, or a model: one that follows preferences takes them as a second input
-            image_size, # pixels; (height, width) where they differ
-            images:str="uint8", # what goes in: "uint8", or "float32" in [0, 1]; normalisation is part of the graph
-           )->torch.export.ExportedProgram: # for any number of images
+def program(
+    module: nn.Module,  # `model.specialist(preference)`, or a model: one that follows preferences takes them as a second input
+    image_size,  # pixels; (height, width) where they differ
+    images: str = "uint8",  # what goes in: "uint8", or "float32" in [0, 1]; normalisation is part of the graph
+) -> torch.export.ExportedProgram:  # for any number of images
     "The graph of a model in eval mode on the CPU; it names no file of this machine."
-    if not isinstance(module, (Model, Specialist)): raise TypeError(f"cannot export a {type(module).__name__}: expected a model of prl, or `model.specialist(preference)`")
-    if images not in ("uint8", "float32"): raise ValueError(f"images is {images!r}: expected 'uint8', or 'float32' for images in [0, 1]")
+    if not isinstance(module, (Model, Specialist)):
+        raise TypeError(
+            f"cannot export a {type(module).__name__}: expected a model of prl, or `model.specialist(preference)`"
+        )
+    if images not in ("uint8", "float32"):
+        raise ValueError(
+            f"images is {images!r}: expected 'uint8', or 'float32' for images in [0, 1]"
+        )
     check_finite(module)
     follows = isinstance(module, Model) and module.controllable
-    if isinstance(module, Model) and not follows: module = module.specialist()  # what it only needs to learn stays behind
+    if isinstance(module, Model) and not follows:
+        module = module.specialist()  # what it only needs to learn stays behind
     graph = Steered(module) if follows else Whole(module) if isinstance(module, Model) else module
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    example = torch.zeros(2, len(module.phi.mean), *size, dtype=getattr(torch, images)), torch.full((len(EXPERTS),), 1 / len(EXPERTS))
+    example = (
+        torch.zeros(2, len(module.phi.mean), *size, dtype=getattr(torch, images)),
+        torch.full((len(EXPERTS),), 1 / len(EXPERTS)),
+    )
     shapes = {0: torch.export.Dim("batch", min=1)}, None
     graph = copy.deepcopy(graph).cpu().eval().to(memory_format=torch.contiguous_format)
-    made = torch.export.export(graph, example[:1 + follows], dynamic_shapes=shapes[:1 + follows])
-    for node in made.graph.nodes: node.meta.pop("stack_trace", None)
+    made = torch.export.export(graph, example[: 1 + follows], dynamic_shapes=shapes[: 1 + follows])
+    for node in made.graph.nodes:
+        node.meta.pop("stack_trace", None)
     return made
 
 # %% ../../nbs/06_model/export.ipynb #09d41702
-def about(module, images:str)->dict: # of JSON texts
+def about(module, images: str) -> dict:  # of JSON texts
     "What the reader of an exported file needs to know."
-    found = {"class_names": module.class_names, "images": f"{images} in [0, {255 if images == 'uint8' else 1}], (batch, channels, height, width)"}
-    if isinstance(module, Model) and module.controllable: found["preferences"] = NAMES[module.regimes]
+    found = {
+        "class_names": module.class_names,
+        "images": f"{images} in [0, {255 if images == 'uint8' else 1}], (batch, channels, height, width)",
+    }
+    if isinstance(module, Model) and module.controllable:
+        found["preferences"] = NAMES[module.regimes]
     return {k: json.dumps(v) for k, v in found.items()}
 
-def need(*packages:str)->None:
+
+def need(*packages: str) -> None:
     "Optional packages, or an error that says how to install them."
     missing = [p for p in packages if importlib.util.find_spec(p) is None]
-    if missing: raise ImportError(f"{' and '.join(missing)} not installed, which this needs: python -m pip install -e '.[export]' in the project's folder")
+    if missing:
+        raise ImportError(
+            f"{' and '.join(missing)} not installed, which this needs: python -m pip install -e '.[export]' in the project's folder"
+        )
 
-def writable(folder)->Path:
+
+def writable(folder) -> Path:
     "The folder, made where it is missing, or an error."
     folder, why = Path(folder), "permission denied"
-    try: folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error: why = error.strerror
-    if not (folder.is_dir() and os.access(folder, os.W_OK)): raise OSError(f"cannot write to {folder} ({why}): give a folder that you may write to")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise OSError(f"cannot write to {folder} ({why}): give a folder that you may write to")
     return folder
 
 # %% ../../nbs/06_model/export.ipynb #d23d4f21
-def export_program(module:nn.Module, # as for `program`
-                   path, # "model.pt2"
-                   image_size, # pixels; (height, width) where they differ
-                   images:str="uint8", # or "float32" in [0, 1]
-                  )->Path:
+def export_program(
+    module: nn.Module,  # as for `program`
+    path,  # "model.pt2"
+    image_size,  # pixels; (height, width) where they differ
+    images: str = "uint8",  # or "float32" in [0, 1]
+) -> Path:
     "A model as a file of `torch.export`, for `torch.export.load(path).module()`."
     made, file, path = program(module, image_size, images), io.BytesIO(), Path(path)
     torch.export.save(made, file, extra_files=about(module, images))
@@ -98,23 +130,37 @@ def export_program(module:nn.Module, # as for `program`
     return path
 
 # %% ../../nbs/06_model/export.ipynb #62b4cddb
-def _write_onnx(made, path, one_file=2**31 - 2**24): # bytes of weights; protobuf's limit is 2 GiB
-    if sum(t.nbytes for t in made.exported_program.state_dict.values()) < one_file: atomic_write(path, made.model_proto.SerializeToString())
-    else: made.save(path, external_data=True)
+def _write_onnx(made, path, one_file=2**31 - 2**24):  # bytes of weights; protobuf's limit is 2 GiB
+    if sum(t.nbytes for t in made.exported_program.state_dict.values()) < one_file:
+        atomic_write(path, made.model_proto.SerializeToString())
+    else:
+        made.save(path, external_data=True)
     return path
 
-def export_onnx(module:nn.Module, # as for `program`
-                path, # "model.onnx"
-                image_size, # pixels; (height, width) where they differ
-                images:str="uint8", # or "float32" in [0, 1]
-                opset:int=18, # of the ONNX standard; 18 is read by onnxruntime since 1.14
-               )->Path:
+
+def export_onnx(
+    module: nn.Module,  # as for `program`
+    path,  # "model.onnx"
+    image_size,  # pixels; (height, width) where they differ
+    images: str = "uint8",  # or "float32" in [0, 1]
+    opset: int = 18,  # of the ONNX standard; 18 is read by onnxruntime since 1.14
+) -> Path:
     "A model as one ONNX file, `images` (and `preference`) -> `logits`; weights beyond 2 GiB lie beside it in `<path>.data`."
     need("onnx", "onnxscript")
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
     graph = program(module, image_size, images)
-    names = ({0: "batch"}, None)[:len(graph.graph_signature.user_inputs)]
-    made = torch.onnx.export(graph, dynamic_shapes=names, output_names=["logits"], opset_version=opset, dynamo=True, verbose=False)
-    ClearMetadataAndDocStringPass()(made.model)  # else half of a small file is about where it came from
+    names = ({0: "batch"}, None)[: len(graph.graph_signature.user_inputs)]
+    made = torch.onnx.export(
+        graph,
+        dynamic_shapes=names,
+        output_names=["logits"],
+        opset_version=opset,
+        dynamo=True,
+        verbose=False,
+    )
+    ClearMetadataAndDocStringPass()(
+        made.model
+    )  # else half of a small file is about where it came from
     made.model.metadata_props.update(about(module, images))
     return _write_onnx(made, writable(Path(path).parent) / Path(path).name)

@@ -17,87 +17,157 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from ..data.storage import atomic_write, read_checkpoint
 from ..data.images import Files, at_once, content, parts
+from ..data.storage import atomic_write, read_checkpoint
 
 # %% ../../nbs/06_model/features.ipynb #704474dc
 def _digest(*tensors):
     digest = hashlib.sha256()
-    for tensor in tensors: digest.update(tensor.detach().cpu().numpy().tobytes())
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
+
 @torch.no_grad()
-def test_features(model,
-                  images, # (N, channels, H, W), uint8, or `Files`
-                  cache=None, # a file that keeps them; read again if weights and images are the same
-                  batch_size:int=None, # None: `files.at_once`
-                 )->torch.Tensor: # (N, branches, d), float32, on the CPU; of unit length where the classifier is a cosine
+def test_features(
+    model,
+    images,  # (N, channels, H, W), uint8, or `Files`
+    cache=None,  # a file that keeps them; read again if weights and images are the same
+    batch_size: int = None,  # None: `files.at_once`
+) -> (
+    torch.Tensor
+):  # (N, branches, d), float32, on the CPU; of unit length where the classifier is a cosine
     "Features of a test set: the only place where evaluation runs the backbone."
     weights, features = list(model.phi.state_dict().values()), None
-    seen = content(images) + (f" at {images.size}".encode() if isinstance(images, Files) else b"")  # files are the same at every size
-    made_by, dim = {"images": hashlib.sha256(seen).hexdigest()[:16], "weights": _digest(*weights)}, model.phi.backbone.dim + model.phi.constant
+    seen = content(images) + (
+        f" at {images.size}".encode() if isinstance(images, Files) else b""
+    )  # files are the same at every size
+    made_by, dim = (
+        {"images": hashlib.sha256(seen).hexdigest()[:16], "weights": _digest(*weights)},
+        model.phi.backbone.dim + model.phi.constant,
+    )
     if cache is not None and (cache := Path(cache)).exists():
         with contextlib.suppress(ValueError):  # a damaged cache is made anew
             about, held = read_checkpoint(cache)
-            if all(about.get(k) == v for k, v in made_by.items()) and held["features"].shape[-1] == dim: return held["features"]
-            if isinstance(images, torch.Tensor) and about.get("made_by") == _digest(images, *weights): features = held["features"]  # of an earlier version, with one digest of both
+            if (
+                all(about.get(k) == v for k, v in made_by.items())
+                and held["features"].shape[-1] == dim
+            ):
+                return held["features"]
+            if isinstance(images, torch.Tensor) and about.get("made_by") == _digest(
+                images, *weights
+            ):
+                features = held["features"]  # of an earlier version, with one digest of both
     device, batch_size = model.log_prior.device, batch_size or at_once(images)
-    if features is None: features = torch.cat([model.features(part.to(device)).cpu() for part in images.split(batch_size)])
-    if not features.isfinite().all(): raise ValueError("features are not finite: the model's weights have diverged, or the images are damaged")
-    if cache is not None: atomic_write(cache, save({"features": features}, {k: json.dumps(v) for k, v in made_by.items()}))
+    if features is None:
+        features = torch.cat(
+            [model.features(part.to(device)).cpu() for part in images.split(batch_size)]
+        )
+    if not features.isfinite().all():
+        raise ValueError(
+            "features are not finite: the model's weights have diverged, or the images are damaged"
+        )
+    if cache is not None:
+        atomic_write(
+            cache, save({"features": features}, {k: json.dumps(v) for k, v in made_by.items()})
+        )
     return features
 
 # %% ../../nbs/06_model/features.ipynb #25479ad8
-def read_features(model, cache, # the file that `test_features` kept them in
-                 )->torch.Tensor: # (N, branches, d)
+def read_features(
+    model,
+    cache,  # the file that `test_features` kept them in
+) -> torch.Tensor:  # (N, branches, d)
     "Features that were kept, or an error if other weights computed them."
-    try: about, held = read_checkpoint(cache)
-    except FileNotFoundError: about, held = None, {}
-    again = f"compute them anew, prl.model.features.test_features(model, images, cache={str(cache)!r})"
-    if "features" not in held: raise ValueError(f"{cache} {'is missing' if about is None else 'holds no features'}: {again}")
-    if "weights" not in about: raise ValueError(f"{cache} does not say which weights made its features, an earlier version kept them: {again}")
-    if not model.phi.state_dict(): raise ValueError(f"the model of a dial's cache has no backbone to compare with that of {cache}: give the features themselves, or the model of prl.load(run)")
-    if about["weights"] != _digest(*model.phi.state_dict().values()): raise ValueError(f"the features in {cache} come from another checkpoint than this model: {again}")
+    try:
+        about, held = read_checkpoint(cache)
+    except FileNotFoundError:
+        about, held = None, {}
+    again = (
+        f"compute them anew, prl.model.features.test_features(model, images, cache={str(cache)!r})"
+    )
+    if "features" not in held:
+        raise ValueError(
+            f"{cache} {'is missing' if about is None else 'holds no features'}: {again}"
+        )
+    if "weights" not in about:
+        raise ValueError(
+            f"{cache} does not say which weights made its features, an earlier version kept them: {again}"
+        )
+    if not model.phi.state_dict():
+        raise ValueError(
+            f"the model of a dial's cache has no backbone to compare with that of {cache}: give the features themselves, or the model of prl.load(run)"
+        )
+    if about["weights"] != _digest(*model.phi.state_dict().values()):
+        raise ValueError(
+            f"the features in {cache} come from another checkpoint than this model: {again}"
+        )
     return held["features"]
 
 # %% ../../nbs/06_model/features.ipynb #c71ff358
 @torch.no_grad()
-def predict(features:torch.Tensor, # (N, branches, d)
-            heads:torch.Tensor, # (P, branches, C, d)
-           )->torch.Tensor: # (N, P), class numbers
+def predict(
+    features: torch.Tensor,  # (N, branches, d)
+    heads: torch.Tensor,  # (P, branches, C, d)
+) -> torch.Tensor:  # (N, P), class numbers
     "Predictions under P heads, or an error where a logit would be no number; as many images and heads at a time as make about 16 MiB of logits: near what a cache holds, and not so many parts that threads wait for each other."
     for what, x in ("features", features), ("heads", heads):
-        if not x.isfinite().all(): raise ValueError(f"{what} are not finite, so that logits are no numbers: the model's weights have diverged")
+        if not x.isfinite().all():
+            raise ValueError(
+                f"{what} are not finite, so that logits are no numbers: the model's weights have diverged"
+            )
     (n, b, d), (p, _, c, _) = features.shape, heads.shape
     flat, columns = features.reshape(n, b * d), heads.permute(1, 3, 0, 2).reshape(b * d, p, c) / b
     images = max(1, min(n, 2**22 // c))
     at_once = max(1, 2**22 // (images * c))
     answered = torch.empty(n, p, dtype=torch.long, device=features.device)
     for i, k in itertools.product(range(0, n, images), range(0, p, at_once)):
-        logits = (flat[i:i + images] @ columns[:, k:k + at_once].flatten(1)).unflatten(1, (-1, c))
-        answered[i:i + images, k:k + at_once] = logits.max(-1).indices  # twice as fast as argmax, the first of equals too
+        logits = (flat[i : i + images] @ columns[:, k : k + at_once].flatten(1)).unflatten(
+            1, (-1, c)
+        )
+        answered[i : i + images, k : k + at_once] = logits.max(
+            -1
+        ).indices  # twice as fast as argmax, the first of equals too
     return answered
 
 # %% ../../nbs/06_model/features.ipynb #669e7a04
 @torch.no_grad()
-def extract(network, # images (n, channels, H, W), uint8, on `device` -> (n, d) or (n, branches, d), with its own normalisation; a `Model` gives its features
-            data, # a `Data`
-            folder, # gets train.npz and test.npz
-            device:str="cpu",
-            batch_size:int=256,
-           )->Path:
-    "The features of a data set, computed once, for `dataset=\"features\"` with the folder as `data_root`."
+def extract(
+    network,  # images (n, channels, H, W), uint8, on `device` -> (n, d) or (n, branches, d), with its own normalisation; a `Model` gives its features
+    data,  # a `Data`
+    folder,  # gets train.npz and test.npz
+    device: str = "cpu",
+    batch_size: int = 256,
+) -> Path:
+    'The features of a data set, computed once, for `dataset="features"` with the folder as `data_root`.'
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    call = network.features if hasattr(network, "features") and hasattr(network, "heads") else network
+    call = (
+        network.features if hasattr(network, "features") and hasattr(network, "heads") else network
+    )
     training = getattr(network, "training", False)
-    if training: network.eval()  # batch-norm by its running statistics, no dropout
+    if training:
+        network.eval()  # batch-norm by its running statistics, no dropout
     for name, part in (("train", data.train), ("test", data.test)):
-        found, index = zip(*((call(images.to(device)).flatten(1).float().cpu(), index) for images, index in parts(part.images, batch_size)))
+        found, index = zip(
+            *(
+                (call(images.to(device)).flatten(1).float().cpu(), index)
+                for images, index in parts(part.images, batch_size)
+            )
+        )
         found, index = torch.cat(found), torch.cat(index)  # without images that cannot be read
-        if not found.isfinite().all(): raise ValueError(f"the network's features of the {name} images are not finite: are these its own weights, and its own normalisation?")
+        if not found.isfinite().all():
+            raise ValueError(
+                f"the network's features of the {name} images are not finite: are these its own weights, and its own normalisation?"
+            )
         out = io.BytesIO()
-        np.savez(out, features=found.numpy(), labels=part.labels[index].numpy(), class_names=np.array(data.class_names))
+        np.savez(
+            out,
+            features=found.numpy(),
+            labels=part.labels[index].numpy(),
+            class_names=np.array(data.class_names),
+        )
         atomic_write(folder / f"{name}.npz", out.getvalue())
-    if training: network.train()
+    if training:
+        network.train()
     return folder

@@ -15,78 +15,121 @@ from .hypernet import start_head
 # %% ../../nbs/06_model/heads.ipynb #41b7285c
 class FixedHeads(nn.Module):
     "A classifier for each branch, blind to preferences: cosine, or linear with a bias."
+
     controllable = False
-    def __init__(self, branches:int, num_classes:int, dim:int,
-                 log_target:torch.Tensor, # (C,), log of the class prior that its logits are right for
-                 linear:bool=False,
-                ):
+
+    def __init__(
+        self,
+        branches: int,
+        num_classes: int,
+        dim: int,
+        log_target: torch.Tensor,  # (C,), log of the class prior that its logits are right for
+        linear: bool = False,
+    ):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(branches, num_classes, dim))
         self.bias = nn.Parameter(torch.zeros(branches, num_classes)) if linear else None
-        if linear: nn.init.normal_(self.weight, std=(2 / dim) ** .5)  # He et al. 2015, as LDAM's ResNet-32
-        else: start_head(self.weight)
+        if linear:
+            nn.init.normal_(
+                self.weight, std=(2 / dim) ** 0.5
+            )  # He et al. 2015, as LDAM's ResNet-32
+        else:
+            start_head(self.weight)
         self.register_buffer("target", log_target.clone(), persistent=False)
 
-    def log_target(self, alpha=None): return self.target
+    def log_target(self, alpha=None):
+        return self.target
 
-    def forward(self, alpha=None): # (branches, C, d), linear (branches, C, d + 1)
-        if self.bias is None: return F.normalize(self.weight, dim=-1)
+    def forward(self, alpha=None):  # (branches, C, d), linear (branches, C, d + 1)
+        if self.bias is None:
+            return F.normalize(self.weight, dim=-1)
         return torch.cat([self.weight, self.bias[..., None]], -1)
 
 # %% ../../nbs/06_model/heads.ipynb #61140bf7
 class ScaledHeads(nn.Module):
     "`s_c · (w_c φ + b_c)` (learnable weight scaling; Kang et al. 2020, Zhong et al. 2021, MiSLAS)."
+
     controllable = False
-    def __init__(self, base:FixedHeads):
+
+    def __init__(self, base: FixedHeads):
         super().__init__()
         self.base, self.scale = base, nn.Parameter(torch.ones(base.weight.shape[1]))
 
-    def log_target(self, alpha=None): return self.base.target
+    def log_target(self, alpha=None):
+        return self.base.target
 
-    def forward(self, alpha=None): return self.scale[:, None] * self.base()
+    def forward(self, alpha=None):
+        return self.scale[:, None] * self.base()
 
 # %% ../../nbs/06_model/heads.ipynb #18ceb159
 class DialHeads(nn.Module):
     "`v − (t − t_0) log π` with `t = 1 − α_1 + τ α_3` (post-hoc logit adjustment, Menon et al. 2021, eq. 9)."
+
     controllable = True
-    def __init__(self, base:FixedHeads,
-                 log_prior:torch.Tensor, # (C,), log π of the training set
-                 start:float, # t_0: 0 for softmax, 1 for balanced softmax
-                 tau:float, # how far beyond 1 the tail goes
-                 scale:float, # s of a cosine classifier; 1 for a linear one
-                ):
+
+    def __init__(
+        self,
+        base: FixedHeads,
+        log_prior: torch.Tensor,  # (C,), log π of the training set
+        start: float,  # t_0: 0 for softmax, 1 for balanced softmax
+        tau: float,  # how far beyond 1 the tail goes
+        scale: float,  # s of a cosine classifier; 1 for a linear one
+    ):
         super().__init__()
         self.base, self.start, self.tau, self.scale = base, start, tau, scale
         self.register_buffer("log_prior", log_prior.clone(), persistent=False)
 
-    def t(self, alpha): return 1 - alpha[..., 0] + self.tau * alpha[..., 2]
+    def t(self, alpha):
+        return 1 - alpha[..., 0] + self.tau * alpha[..., 2]
 
-    def log_target(self, alpha): return (1 - self.t(alpha))[..., None] * self.log_prior
+    def log_target(self, alpha):
+        return (1 - self.t(alpha))[..., None] * self.log_prior
 
-    def forward(self, alpha): # (..., 3) on the simplex -> (..., branches, C, d + 1)
+    def forward(self, alpha):  # (..., 3) on the simplex -> (..., branches, C, d + 1)
         head = self.base()
-        if self.base.bias is None: head = F.pad(head, (0, 1))
-        offset = (self.start - self.t(alpha))[..., None] * self.log_prior / self.scale               # (..., C)
+        if self.base.bias is None:
+            head = F.pad(head, (0, 1))
+        offset = (self.start - self.t(alpha))[..., None] * self.log_prior / self.scale  # (..., C)
         head = head.expand(*alpha.shape[:-1], *head.shape)
         return torch.cat([head[..., :-1], head[..., -1:] + offset[..., None, :, None]], -1)
 
 # %% ../../nbs/06_model/heads.ipynb #ac4f3f9a
 class ReleasedHeads(nn.Module):
     "`minmax(r + α) -> heads` as in the code that Zhao et al. 2024 released (DataLab-atom/PRL, class hnet)."
+
     controllable = True
-    def __init__(self, branches:int, num_classes:int, dim:int, log_target:torch.Tensor, experts:int=3, hidden:int=128):
+
+    def __init__(
+        self,
+        branches: int,
+        num_classes: int,
+        dim: int,
+        log_target: torch.Tensor,
+        experts: int = 3,
+        hidden: int = 128,
+    ):
         super().__init__()
         self.shape = branches, num_classes, dim
         self.ray = nn.Parameter(torch.rand(experts))
-        self.mlp = nn.Sequential(nn.Linear(experts, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, hidden))
+        self.mlp = nn.Sequential(
+            nn.Linear(experts, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+        )
         self.weights = nn.Linear(hidden, branches * num_classes * dim)
         for module in self.modules():
-            if isinstance(module, nn.Linear): nn.init.kaiming_normal_(module.weight)
+            if isinstance(module, nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
         self.register_buffer("target", log_target.clone(), persistent=False)
 
-    def log_target(self, alpha=None): return self.target
+    def log_target(self, alpha=None):
+        return self.target
 
-    def forward(self, alpha): # (..., T) -> (..., branches, C, d), rows of unit length
+    def forward(self, alpha):  # (..., T) -> (..., branches, C, d), rows of unit length
         ray = self.ray + alpha
         low, high = ray.amin(-1, keepdim=True), ray.amax(-1, keepdim=True)
-        return F.normalize(self.weights(self.mlp((ray - low) / (high - low))).unflatten(-1, self.shape), dim=-1)
+        return F.normalize(
+            self.weights(self.mlp((ray - low) / (high - low))).unflatten(-1, self.shape), dim=-1
+        )

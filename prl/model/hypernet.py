@@ -13,45 +13,55 @@ from torch import nn
 from ..preference import Preference
 
 # %% ../../nbs/06_model/hypernet.ipynb #dbb1b5c9
-def classify(features:torch.Tensor, # (N, branches, d), unit length
-             heads:torch.Tensor, # (branches, C, d), or (N, branches, C, d) with heads of their own for each image
-             scale:float=30., # s
-            )->torch.Tensor: # (N, C)
+def classify(
+    features: torch.Tensor,  # (N, branches, d), unit length
+    heads: torch.Tensor,  # (branches, C, d), or (N, branches, C, d) with heads of their own for each image
+    scale: float = 30.0,  # s
+) -> torch.Tensor:  # (N, C)
     "Cosine classifier `s · cos(w_c, φ)`, averaged over the branches (s = 30 as in Wang et al. 2021, RIDE)."
     equation = "nbd,bcd->nc" if heads.dim() == 3 else "nbd,nbcd->nc"
     return scale / features.shape[1] * torch.einsum(equation, features, heads)
 
 # %% ../../nbs/06_model/hypernet.ipynb #084de495
-def branch_logits(features:torch.Tensor, # (N, branches, d)
-                  heads:torch.Tensor, # (branches, C, d)
-                  scale:float=30.,
-                 )->torch.Tensor: # (N, branches, C)
+def branch_logits(
+    features: torch.Tensor,  # (N, branches, d)
+    heads: torch.Tensor,  # (branches, C, d)
+    scale: float = 30.0,
+) -> torch.Tensor:  # (N, branches, C)
     "The logits of each branch by itself; their mean over the branches is `classify`."
     return scale * torch.einsum("nbd,bcd->nbc", features, heads)
 
 # %% ../../nbs/06_model/hypernet.ipynb #78a2fa73
 @torch.no_grad()
-def start_head(weight:torch.Tensor, # (..., C, d), changed in place
-               length:float=3., # of a row
-              )->None:
+def start_head(
+    weight: torch.Tensor,  # (..., C, d), changed in place
+    length: float = 3.0,  # of a row
+) -> None:
     "Random rows of one length that sum to zero."
     weight.normal_()
     weight -= weight.mean(-1, keepdim=True)
     weight *= length / weight.norm(dim=-1, keepdim=True)
 
 # %% ../../nbs/06_model/hypernet.ipynb #d97aeffa
-def _mlp(experts, hidden): return nn.Sequential(nn.Linear(experts, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+def _mlp(experts, hidden):
+    return nn.Sequential(
+        nn.Linear(experts, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU()
+    )
+
 
 class HyperHeads(nn.Module):
     "`α -> r̂ -> heads`: an MLP writes one cosine head per branch (Zhao et al. 2024; PHN, Navon et al. 2021)."
+
     controllable = True
-    def __init__(self,
-                 branches:int,
-                 num_classes:int, # C
-                 dim:int, # d, features of a branch
-                 experts:int=3, # T, entries of a preference
-                 hidden:int=128, # width of the MLP
-                ):
+
+    def __init__(
+        self,
+        branches: int,
+        num_classes: int,  # C
+        dim: int,  # d, features of a branch
+        experts: int = 3,  # T, entries of a preference
+        hidden: int = 128,  # width of the MLP
+    ):
         super().__init__()
         self.shape = branches, num_classes, dim
         self.preference = Preference(experts)
@@ -62,41 +72,65 @@ class HyperHeads(nn.Module):
             change = self.weights.weight.view(*self.shape, hidden)
             change -= change.mean(-2, keepdim=True)
 
-    def forward(self, alpha): # (..., T) on the simplex -> (..., branches, C, d), rows of unit length
+    def forward(
+        self, alpha
+    ):  # (..., T) on the simplex -> (..., branches, C, d), rows of unit length
         weights = self.weights(self.mlp(self.preference(alpha)))
         return F.normalize(weights.unflatten(-1, self.shape), dim=-1)
 
 # %% ../../nbs/06_model/hypernet.ipynb #549fbb08
 class LowRankHeads(nn.Module):
     "`α -> r̂ -> heads` as `HyperHeads`, where a preference changes the heads by a matrix of low rank (ours; products as in Hu et al. 2022, LoRA, weighted by the preference)."
+
     controllable = True
-    def __init__(self, branches:int, num_classes:int, dim:int,
-                 rank:int, # of the change
-                 experts:int=3, hidden:int=128):
+
+    def __init__(
+        self,
+        branches: int,
+        num_classes: int,
+        dim: int,
+        rank: int,  # of the change
+        experts: int = 3,
+        hidden: int = 128,
+    ):
         super().__init__()
-        self.preference, self.mlp, self.shares = Preference(experts), _mlp(experts, hidden), nn.Linear(hidden, branches * rank)
+        self.preference, self.mlp, self.shares = (
+            Preference(experts),
+            _mlp(experts, hidden),
+            nn.Linear(hidden, branches * rank),
+        )
         self.weight = nn.Parameter(torch.empty(branches, num_classes, dim))
         start_head(self.weight)
-        self.classes = nn.Parameter(torch.randn(branches, num_classes, rank) * rank ** -.5)          # U
-        self.directions = nn.Parameter(torch.randn(branches, rank, dim))                             # V, blind to the common direction at first
-        start_head(self.directions, 1.)
+        self.classes = nn.Parameter(torch.randn(branches, num_classes, rank) * rank**-0.5)  # U
+        self.directions = nn.Parameter(
+            torch.randn(branches, rank, dim)
+        )  # V, blind to the common direction at first
+        start_head(self.directions, 1.0)
 
-    def forward(self, alpha): # (..., T) on the simplex -> (..., branches, C, d), rows of unit length
-        shares = self.shares(self.mlp(self.preference(alpha))).unflatten(-1, (len(self.weight), 1, -1))  # (..., branches, 1, rank)
+    def forward(
+        self, alpha
+    ):  # (..., T) on the simplex -> (..., branches, C, d), rows of unit length
+        shares = self.shares(self.mlp(self.preference(alpha))).unflatten(
+            -1, (len(self.weight), 1, -1)
+        )  # (..., branches, 1, rank)
         return F.normalize(self.weight + shares * self.classes @ self.directions, dim=-1)
 
 # %% ../../nbs/06_model/hypernet.ipynb #f64563d6
 class FreeHeads(nn.Module):
     "T cosine heads without a hypernetwork; a preference weights the experts' logits."
+
     controllable = True
-    def __init__(self, branches:int, num_classes:int, dim:int, experts:int=3):
+
+    def __init__(self, branches: int, num_classes: int, dim: int, experts: int = 3):
         super().__init__()
         if branches not in (1, experts):
-            raise ValueError(f"branches is {branches}: {experts} free heads need 1 branch or one each")
+            raise ValueError(
+                f"branches is {branches}: {experts} free heads need 1 branch or one each"
+            )
         self.branches = branches
         self.weight = nn.Parameter(torch.empty(experts, num_classes, dim))
         start_head(self.weight)
 
-    def forward(self, alpha): # (..., T) on the simplex -> (..., branches, C, d)
-        weighted = alpha[..., None, None] * F.normalize(self.weight, dim=-1)             # (..., T, C, d)
+    def forward(self, alpha):  # (..., T) on the simplex -> (..., branches, C, d)
+        weighted = alpha[..., None, None] * F.normalize(self.weight, dim=-1)  # (..., T, C, d)
         return weighted.sum(-3, keepdim=True) if self.branches == 1 else self.branches * weighted

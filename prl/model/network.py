@@ -19,11 +19,15 @@ from ..preference import resolve
 # %% ../../nbs/06_model/network.ipynb #4ba61d20
 class Features(nn.Module):
     "Normalise and run the backbone: images (N, channels, H, W) -> (N, branches, d), float32."
-    def __init__(self, backbone,
-                 mean, std, # of each channel, in [0, 1]
-                 unit:bool=True, # scale each branch's features to unit length, for cosine classifiers
-                 constant:bool=False, # append a 1 to them, for classifiers with a bias
-                ):
+
+    def __init__(
+        self,
+        backbone,
+        mean,
+        std,  # of each channel, in [0, 1]
+        unit: bool = True,  # scale each branch's features to unit length, for cosine classifiers
+        constant: bool = False,  # append a 1 to them, for classifiers with a bias
+    ):
         super().__init__()
         self.unit, self.constant = unit, constant
         self.backbone = backbone.to(memory_format=torch.channels_last)
@@ -32,35 +36,47 @@ class Features(nn.Module):
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(-1, 1, 1))
 
-    def normalise(self, images): # as the backbone takes them
+    def normalise(self, images):  # as the backbone takes them
         if images.dim() != 4 or images.shape[1] != len(self.mean):
-            raise ValueError(f"images have shape {tuple(images.shape)}: expected (N, {len(self.mean)}, H, W)" + (", an embedding (N, d) as (N, d, 1, 1)" if images.dim() == 2 else ""))
+            raise ValueError(
+                f"images have shape {tuple(images.shape)}: expected (N, {len(self.mean)}, H, W)"
+                + (", an embedding (N, d) as (N, d, 1, 1)" if images.dim() == 2 else "")
+            )
         if images.dtype != torch.uint8 and not images.is_floating_point():
-            raise ValueError(f"images are {images.dtype}: expected uint8, or floating point in [0, 1]")
-        unit = 255. if images.dtype == torch.uint8 else 1.
-        return ((images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)).contiguous(memory_format=torch.channels_last)
+            raise ValueError(
+                f"images are {images.dtype}: expected uint8, or floating point in [0, 1]"
+            )
+        unit = 255.0 if images.dtype == torch.uint8 else 1.0
+        return ((images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)).contiguous(
+            memory_format=torch.channels_last
+        )
 
-    def finish(self, x): # the backbone's output, as the classifier takes it
+    def finish(self, x):  # the backbone's output, as the classifier takes it
         x = F.normalize(x.float(), dim=-1) if self.unit else x.float()
-        return F.pad(x, (0, 1), value=1.) if self.constant else x
+        return F.pad(x, (0, 1), value=1.0) if self.constant else x
 
     def forward(self, images):
         x = self.normalise(images)
-        with torch.autocast(x.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext(): x = self.backbone(x)
+        with (
+            torch.autocast(x.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
+        ):
+            x = self.backbone(x)
         return self.finish(x) if self.gather is None else self.gather(self.finish(x))
 
 # %% ../../nbs/06_model/network.ipynb #f6c5a5be
 class Model(nn.Module):
     "`(images, preference) -> logits`, trained once, steered at test time."
-    def __init__(self,
-                 features:Features,
-                 head:nn.Module, # α (..., T) -> heads (..., branches, C, d); one that is not `controllable` has a single one
-                 class_names:list, # C names
-                 train_counts:list, # C training images
-                 regimes:str="paper", # where named preferences lie
-                 tau:float=1., # sharpness of the backward environment
-                 scale:float=30., # s of the cosine classifier
-                ):
+
+    def __init__(
+        self,
+        features: Features,
+        head: nn.Module,  # α (..., T) -> heads (..., branches, C, d); one that is not `controllable` has a single one
+        class_names: list,  # C names
+        train_counts: list,  # C training images
+        regimes: str = "paper",  # where named preferences lie
+        tau: float = 1.0,  # sharpness of the backward environment
+        scale: float = 30.0,  # s of the cosine classifier
+    ):
         super().__init__()
         self.phi, self.head = features, head
         self.class_names, self.train_counts = list(class_names), list(train_counts)
@@ -69,26 +85,36 @@ class Model(nn.Module):
         self.register_buffer("counts", counts, persistent=False)
         self.register_buffer("log_prior", (counts / counts.sum()).log(), persistent=False)
 
-    def features(self, images): # (N, channels, H, W) -> (N, branches, d), of unit length where the classifier is a cosine
+    def features(
+        self, images
+    ):  # (N, channels, H, W) -> (N, branches, d), of unit length where the classifier is a cosine
         return self.phi(images)
 
     @property
-    def controllable(self): return self.head.controllable
+    def controllable(self):
+        return self.head.controllable
 
-    def heads(self, preference=None): # one preference -> (branches, C, d); (N, T) -> (N, branches, C, d)
+    def heads(
+        self, preference=None
+    ):  # one preference -> (branches, C, d); (N, T) -> (N, branches, C, d)
         if not self.controllable:
-            if preference is None: return self.head()
-            raise ValueError(f"preference is {preference!r}, but this model has one classifier for all: leave it out, or train method 'prl' or 'dial'")
+            if preference is None:
+                return self.head()
+            raise ValueError(
+                f"preference is {preference!r}, but this model has one classifier for all: leave it out, or train method 'prl' or 'dial'"
+            )
         alpha = resolve(preference, self.regimes)
         return self.head(alpha.to(self.log_prior.device))
 
-    def logits(self, features, preference=None): # features (N, branches, d) -> (N, C)
+    def logits(self, features, preference=None):  # features (N, branches, d) -> (N, C)
         heads = self.heads(preference)
         if heads.dim() == 4 and len(heads) != len(features):
-            raise ValueError(f"{len(heads)} preferences for {len(features)} images: expected one, or one for each image")
+            raise ValueError(
+                f"{len(heads)} preferences for {len(features)} images: expected one, or one for each image"
+            )
         return classify(features, heads, self.scale)
 
-    def forward(self, images, preference=None): # logits (N, C)
+    def forward(self, images, preference=None):  # logits (N, C)
         return self.logits(self.features(images), preference)
 
     def specialist(self, preference=None):
@@ -98,12 +124,18 @@ class Model(nn.Module):
 # %% ../../nbs/06_model/network.ipynb #48ef3a11
 class Specialist(nn.Module):
     "images -> logits (N, C), with a fixed head."
-    def __init__(self, model:Model, preference=None):
+
+    def __init__(self, model: Model, preference=None):
         super().__init__()
         self.phi, self.scale = copy.deepcopy(model.phi), model.scale
         self.class_names = model.class_names
-        with torch.no_grad(): self.weight = nn.Parameter(model.heads(preference).clone())
-        if self.weight.dim() != 3: raise ValueError("a specialist has one preference, got one for each image: give the images to the model with theirs, or make a specialist for each preference")
+        with torch.no_grad():
+            self.weight = nn.Parameter(model.heads(preference).clone())
+        if self.weight.dim() != 3:
+            raise ValueError(
+                "a specialist has one preference, got one for each image: give the images to the model with theirs, or make a specialist for each preference"
+            )
         self.train(model.training)
 
-    def forward(self, images): return classify(self.phi(images), self.weight, self.scale)
+    def forward(self, images):
+        return classify(self.phi(images), self.weight, self.scale)

@@ -17,35 +17,61 @@ from .photograph import Whole
 
 # %% ../../nbs/06_model/recompute.ipynb #f78451c6
 @contextlib.contextmanager
-def _still(module): # batch statistics stay as they are
+def _still(module):  # batch statistics stay as they are
     norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     before = [(m.momentum, m.num_batches_tracked) for m in norms]
-    for m in norms: m.momentum, m.num_batches_tracked = 0., None
-    try: yield
+    for m in norms:
+        m.momentum, m.num_batches_tracked = 0.0, None
+    try:
+        yield
     finally:
-        for m, (momentum, seen) in zip(norms, before): m.momentum, m.num_batches_tracked = momentum, seen
+        for m, (momentum, seen) in zip(norms, before):
+            m.momentum, m.num_batches_tracked = momentum, seen
+
 
 class Recomputed(nn.Sequential):
     "A sequence of blocks that are computed again in the backward pass."
+
     random = True  # whether a block draws numbers, which must be the same again
 
     def forward(self, x):
-        if not (self.training and torch.is_grad_enabled()): return super().forward(x)
+        if not (self.training and torch.is_grad_enabled()):
+            return super().forward(x)
         for block in self:
-            x = checkpoint(block, x, use_reentrant=False, preserve_rng_state=self.random, context_fn=lambda block=block: (contextlib.nullcontext(), _still(block)))
+            x = checkpoint(
+                block,
+                x,
+                use_reentrant=False,
+                preserve_rng_state=self.random,
+                context_fn=lambda block=block: (contextlib.nullcontext(), _still(block)),
+            )
         return x
 
-def _of_blocks(m): # a sequence of composite modules, none of which is such a sequence itself
-    return type(m) is nn.Sequential and len(m) > 0 and all(any(True for _ in block.children()) and not _of_blocks(block) for block in m)
 
-def checkpoint_activations(backbone:nn.Module)->None:
+def _of_blocks(m):  # a sequence of composite modules, none of which is such a sequence itself
+    return (
+        type(m) is nn.Sequential
+        and len(m) > 0
+        and all(any(True for _ in block.children()) and not _of_blocks(block) for block in m)
+    )
+
+
+def checkpoint_activations(backbone: nn.Module) -> None:
     "Recompute in the backward pass what a sequence is made of: the residual blocks of a ResNet, the blocks of a ViT. Names of weights stay."
+
     def descend(module):
         found = 0
         for name, child in module.named_children():
-            if not _of_blocks(child): found += descend(child); continue
+            if not _of_blocks(child):
+                found += descend(child)
+                continue
             blocks = Recomputed(OrderedDict(child.named_children()))
             blocks.training, blocks.random = child.training, isinstance(backbone, Whole)
-            setattr(module, name, blocks); found += 1
+            setattr(module, name, blocks)
+            found += 1
         return found
-    if not descend(backbone): raise ValueError(f"{getattr(backbone, 'name', type(backbone).__name__)!r} has no sequence of blocks to compute again: leave checkpoint_activations False")
+
+    if not descend(backbone):
+        raise ValueError(
+            f"{getattr(backbone, 'name', type(backbone).__name__)!r} has no sequence of blocks to compute again: leave checkpoint_activations False"
+        )

@@ -13,25 +13,36 @@ from torch.utils.flop_counter import FlopCounterMode
 
 # %% ../../nbs/06_model/size.ipynb #dec4d35f
 @torch.no_grad()
-def size(model, images:torch.Tensor)->dict: # one image, (1, channels, H, W)
+def size(model, images: torch.Tensor) -> dict:  # one image, (1, channels, H, W)
     "Parameters and multiply-accumulates of one image, with the hypernetwork and as a specialist."
     images = images.to(model.log_prior.device)
+
     def gmacs(module):
-        with FlopCounterMode(display=False) as counter: module(images)
+        with FlopCounterMode(display=False) as counter:
+            module(images)
         return counter.get_total_flops() / 2e9
-    def parameters(module): return sum(p.numel() for p in module.parameters())
+
+    def parameters(module):
+        return sum(p.numel() for p in module.parameters())
+
     specialist = model.specialist()
-    return {"parameters": parameters(model), "gmacs": gmacs(model), "specialist_parameters": parameters(specialist), "specialist_gmacs": gmacs(specialist)}
+    return {
+        "parameters": parameters(model),
+        "gmacs": gmacs(model),
+        "specialist_parameters": parameters(specialist),
+        "specialist_gmacs": gmacs(specialist),
+    }
 
 # %% ../../nbs/06_model/size.ipynb #2dc94f90
 @torch.no_grad()
-def images_per_second(model, images:torch.Tensor, repeats:int=5)->float:
+def images_per_second(model, images: torch.Tensor, repeats: int = 5) -> float:
     "Median throughput of inference on one batch, after a first pass that is not counted."
     model(images)
     took = []
     for _ in range(repeats):
         before = time.perf_counter()
         model(images)
-        if images.is_cuda: torch.cuda.synchronize()
+        if images.is_cuda:
+            torch.cuda.synchronize()
         took.append(time.perf_counter() - before)
     return len(images) / sorted(took)[repeats // 2]

@@ -12,66 +12,102 @@ from torch import nn
 
 # %% ../../nbs/06_model/small.ipynb #4a121008
 def _conv(inputs, outputs, stride=1):
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs)
+    )
+
 
 class Block(nn.Module):
     "Two 3x3 convolutions and a shortcut (He et al. 2016, Deep Residual Learning, section 4.2, option A)."
+
     def __init__(self, inputs, outputs, stride=1):
         super().__init__()
         self.conv1, self.conv2 = _conv(inputs, outputs, stride), _conv(outputs, outputs)
         self.stride, self.extra = stride, outputs - inputs
 
     def forward(self, x):
-        shortcut = x[:, :, ::self.stride, ::self.stride]
-        if self.extra: shortcut = F.pad(shortcut, (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
-        y = self.conv2(F.relu_(self.conv1(x)))  # in place: batch-norm keeps what it read, and nothing reads what it wrote
+        shortcut = x[:, :, :: self.stride, :: self.stride]
+        if self.extra:
+            shortcut = F.pad(shortcut, (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
+        y = self.conv2(
+            F.relu_(self.conv1(x))
+        )  # in place: batch-norm keeps what it read, and nothing reads what it wrote
         y += shortcut
         return F.relu_(y)
 
+
 def _stage(inputs, outputs, blocks, stride):
-    return nn.Sequential(Block(inputs, outputs, stride), *(Block(outputs, outputs) for _ in range(blocks - 1)))
+    return nn.Sequential(
+        Block(inputs, outputs, stride), *(Block(outputs, outputs) for _ in range(blocks - 1))
+    )
 
 # %% ../../nbs/06_model/small.ipynb #2fd37989
 def _initialise(module):
-    if isinstance(module, (nn.Conv2d, nn.Linear)): nn.init.kaiming_normal_(module.weight)
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        nn.init.kaiming_normal_(module.weight)
+
 
 class Branched(nn.Module):
     "A shared stem, then `branches` copies of the rest: images -> (N, branches, d)."
-    def __init__(self, stem, branches, dim,
-                 initialise=_initialise, # of each module; None leaves the weights as they are
-                ):
+
+    def __init__(
+        self,
+        stem,
+        branches,
+        dim,
+        initialise=_initialise,  # of each module; None leaves the weights as they are
+    ):
         super().__init__()
         self.stem, self.branches, self.dim = stem, nn.ModuleList(branches), dim
-        if initialise: self.apply(initialise)
+        if initialise:
+            self.apply(initialise)
 
     def forward(self, x):
         x = self.stem(x)
         return torch.stack([branch(x).mean((2, 3)) for branch in self.branches], 1)
 
 # %% ../../nbs/06_model/small.ipynb #f0809513
-def resnet32(channels:int=3, # of an image
-             branches:int=1, # how often the last two stages exist
-             width:str="full", # "full" (16, 32, 64) or "reduced" (16, 24, 48)
-            )->Branched: # features (N, branches, 64 or 48)
+def resnet32(
+    channels: int = 3,  # of an image
+    branches: int = 1,  # how often the last two stages exist
+    width: str = "full",  # "full" (16, 32, 64) or "reduced" (16, 24, 48)
+) -> Branched:  # features (N, branches, 64 or 48)
     "ResNet-32 for small images, as LDAM, RIDE, SADE and BalPoE use it."
-    if width not in ("full", "reduced"): raise ValueError(f"width is {width!r}: expected 'full' or 'reduced'")
+    if width not in ("full", "reduced"):
+        raise ValueError(f"width is {width!r}: expected 'full' or 'reduced'")
     middle, last = (32, 64) if width == "full" else (24, 48)
     stem = nn.Sequential(_conv(channels, 16), nn.ReLU(inplace=True), _stage(16, 16, 5, 1))
-    return Branched(stem, [nn.Sequential(_stage(16, middle, 5, 2), _stage(middle, last, 5, 2)) for _ in range(branches)], last)
+    return Branched(
+        stem,
+        [
+            nn.Sequential(_stage(16, middle, 5, 2), _stage(middle, last, 5, 2))
+            for _ in range(branches)
+        ],
+        last,
+    )
 
 # %% ../../nbs/06_model/small.ipynb #1559f9e1
-def cnn(channels:int=1, branches:int=1, width:str="full")->Branched: # features (N, branches, 32), reduced 16
+def cnn(
+    channels: int = 1, branches: int = 1, width: str = "full"
+) -> Branched:  # features (N, branches, 32), reduced 16
     "Two shared convolutions and one per branch, for images of about 8x8 pixels."
     last = 32 if width == "full" else 16
     stem = nn.Sequential(_conv(channels, 16), nn.ReLU(), _conv(16, 32, stride=2), nn.ReLU())
-    return Branched(stem, [nn.Sequential(_conv(32, last, stride=2), nn.ReLU()) for _ in range(branches)], last)
+    return Branched(
+        stem, [nn.Sequential(_conv(32, last, stride=2), nn.ReLU()) for _ in range(branches)], last
+    )
 
 # %% ../../nbs/06_model/small.ipynb #67e588b5
 class Embedding(nn.Module):
     "Features that another model computed, (N, d, 1, 1) -> (N, 1, 2d): their positive and negative parts (concatenated ReLU, Shang et al. 2016), nothing to train."
-    def __init__(self, channels:int, branches:int=1, width:str="full"):
-        if (branches, width) != (1, "full"): raise ValueError(f"embeddings have one branch of full width: got branches {branches}, width {width!r}")
+
+    def __init__(self, channels: int, branches: int = 1, width: str = "full"):
+        if (branches, width) != (1, "full"):
+            raise ValueError(
+                f"embeddings have one branch of full width: got branches {branches}, width {width!r}"
+            )
         super().__init__()
         self.dim = 2 * channels
 
-    def forward(self, x): return F.relu(torch.cat([x, -x], 1)).flatten(1)[:, None]
+    def forward(self, x):
+        return F.relu(torch.cat([x, -x], 1)).flatten(1)[:, None]

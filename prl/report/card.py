@@ -16,44 +16,77 @@ from safetensors.torch import save
 from torch import nn
 
 import prl
+from ..control.goals import control_range, monotonicity
 from ..data.storage import atomic_write, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
-from .compare import markdown, weights
 from ..fit.config import Config, identity
-from ..control.goals import control_range, monotonicity
-from ..model.export import check_finite, need, writable
 from ..fit.loop import Run
 from ..interval import bootstrap
 from ..longtail import shot_groups
 from ..method.registry import METHODS
+from ..model.export import check_finite, need, writable
 from ..model.network import Model, Specialist
+from .compare import markdown, weights
 
 # %% ../../nbs/13_report/card.ipynb #dabf1392
-COLUMNS = {"many-shot": ("uniform", "many"), "medium-shot": ("uniform", "medium"), "few-shot": ("uniform", "few"),
-           "head-heavy test set": ("forward-50", "all"), "uniform": ("uniform", "all"), "tail-heavy": ("backward-50", "all")}  # -> environment, group
+COLUMNS = {
+    "many-shot": ("uniform", "many"),
+    "medium-shot": ("uniform", "medium"),
+    "few-shot": ("uniform", "few"),
+    "head-heavy test set": ("forward-50", "all"),
+    "uniform": ("uniform", "all"),
+    "tail-heavy": ("backward-50", "all"),
+}  # -> environment, group
 
-def _between(low, high): return "(one image)" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
 
-def accuracies(record:dict, correct:pd.DataFrame)->pd.DataFrame: # (mean, low, high) in percent: a row for each named preference, or "none"
+def _between(low, high):
+    return "(one image)" if math.isnan(low) else f"({low:.1f} to {high:.1f})"
+
+
+def accuracies(
+    record: dict, correct: pd.DataFrame
+) -> pd.DataFrame:  # (mean, low, high) in percent: a row for each named preference, or "none"
     "Accuracy without a known prior and its 95 % interval, by group on the uniform test set and on shifted ones."
     config, counts = record["config"], record["train_counts"]
     borders = config["many_above"], config["few_below"]
-    columns = {name: weights(correct.label, counts, environment, group, *borders) for name, (environment, group) in COLUMNS.items()
-               if group == "all" or shot_groups(counts, *borders)[group].any()}
+    columns = {
+        name: weights(correct.label, counts, environment, group, *borders)
+        for name, (environment, group) in COLUMNS.items()
+        if group == "all" or shot_groups(counts, *borders)[group].any()
+    }
     asked = [c for c in correct if c.endswith("/none/") and not c.startswith("edge")]
-    found = {name: [bootstrap(correct[[c]].to_numpy().T, w) for c in asked] for name, w in columns.items()}
+    found = {
+        name: [bootstrap(correct[[c]].to_numpy().T, w) for c in asked]
+        for name, w in columns.items()
+    }
     return pd.DataFrame(found, index=pd.Index([c.split("/")[0] for c in asked], name="preference"))
 
-def control_text(record:dict, rows:pd.DataFrame, correct:pd.DataFrame)->str:
+
+def control_text(record: dict, rows: pd.DataFrame, correct: pd.DataFrame) -> str:
     "Control range with its 95 % interval, and monotonicity."
     config, moved, said = record["config"], control_range(rows), []
     for end, points in moved.items():
         group, verb, sign = ("few", "gains", 1) if end == "tail" else ("many", "gives up", -1)
-        w = weights(correct.label, record["train_counts"], "uniform", group, config["many_above"], config["few_below"])
-        _, low, high = bootstrap(sign * (correct[["tail/none/"]].to_numpy().T.astype(int) - correct[["head/none/"]].to_numpy().T), w)
+        w = weights(
+            correct.label,
+            record["train_counts"],
+            "uniform",
+            group,
+            config["many_above"],
+            config["few_below"],
+        )
+        _, low, high = bootstrap(
+            sign
+            * (
+                correct[["tail/none/"]].to_numpy().T.astype(int)
+                - correct[["head/none/"]].to_numpy().T
+            ),
+            w,
+        )
         said.append(f"{group}-shot accuracy {verb} {points:.1f} points {_between(low, high)}")
     text = f"From the head to the tail preference {' and '.join(said)}." if said else ""
-    if "tail" in moved: text += f" Rank correlation of the tail weight and few-shot accuracy along the way: {monotonicity(rows):.2f}; at 1 every turn towards the tail helps it."
+    if "tail" in moved:
+        text += f" Rank correlation of the tail weight and few-shot accuracy along the way: {monotonicity(rows):.2f}; at 1 every turn towards the tail helps it."
     return text
 
 # %% ../../nbs/13_report/card.ipynb #5facb4c3
@@ -100,77 +133,164 @@ Images like those of its training, sorted into the classes above, where the comm
 Of the weights: {licence}. The images of the data set have terms of their own.
 """
 
-def data_text(model:Model, record:dict=None)->str:
+
+def data_text(model: Model, record: dict = None) -> str:
     "Classes and their counts, and with a record where the images came from."
     counts = dict(zip(model.class_names, model.train_counts))
     text = f"{len(counts)} classes, {sum(counts.values()):,} training images, the largest class {max(counts.values()):,} and the smallest {min(counts.values()):,}."
     if record:
         ratio = record["config"]["imbalance_ratio"]
-        text += (f" Data set: {record['config']['dataset']} ({record['source']}), {f'made long-tailed with ratio {ratio:g}' if ratio else 'as it is'}; "
-                 f"{record['test_images']:,} test images. Fingerprint of the images: `{record['fingerprint']}`.")
-    return text + "\n\nTraining images of each class: " + ", ".join(f"{name}: {n:,}" for name, n in counts.items()) + "."
+        text += (
+            f" Data set: {record['config']['dataset']} ({record['source']}), {f'made long-tailed with ratio {ratio:g}' if ratio else 'as it is'}; "
+            f"{record['test_images']:,} test images. Fingerprint of the images: `{record['fingerprint']}`."
+        )
+    return (
+        text
+        + "\n\nTraining images of each class: "
+        + ", ".join(f"{name}: {n:,}" for name, n in counts.items())
+        + "."
+    )
 
-def training_text(model:Model, record:dict=None)->str:
+
+def training_text(model: Model, record: dict = None) -> str:
     "Method, backbone, schedule and seed, and with a record the hardware and the commit."
     config = model.config
     text = f"Method `{config.method}` ({METHODS[config.method].source}), backbone `{config.backbone}`, {config.branches} branch(es), {config.epochs} epochs, seed {config.seed}."
-    if record: text += f" Trained on {record['hardware']} in {record['precision']}, {record['seconds']:.0f} s, by code of commit `{record['commit']}` with PyTorch {record['versions']['torch']}."
+    if record:
+        text += f" Trained on {record['hardware']} in {record['precision']}, {record['seconds']:.0f} s, by code of commit `{record['commit']}` with PyTorch {record['versions']['torch']}."
     return text + " All settings are in `config.json`."
 
-def measured_text(model:Model, found:pd.DataFrame, # from `accuracies`
-                 )->str:
+
+def measured_text(
+    model: Model,
+    found: pd.DataFrame,  # from `accuracies`
+) -> str:
     "The table of accuracies and what they are."
-    step = " The method's test-time step is not in these figures." if METHODS[model.config.method].adapt else ""
-    return ("Top-1 accuracy in percent, no test prior known, with its 95 % bootstrap interval over the test images. It is one training: what another seed would change is not in the intervals. "
-            f"Classes of a group count alike; the shifted test sets are the whole one, weighted.{step}\n\n" + markdown(found.map(lambda f: f"{f[0]:.1f} {_between(*f[1:])}")))
+    step = (
+        " The method's test-time step is not in these figures."
+        if METHODS[model.config.method].adapt
+        else ""
+    )
+    return (
+        "Top-1 accuracy in percent, no test prior known, with its 95 % bootstrap interval over the test images. It is one training: what another seed would change is not in the intervals. "
+        f"Classes of a group count alike; the shifted test sets are the whole one, weighted.{step}\n\n"
+        + markdown(found.map(lambda f: f"{f[0]:.1f} {_between(*f[1:])}"))
+    )
 
 # %% ../../nbs/13_report/card.ipynb #43844d89
-def card(model:Model, # built from a `Config`, as `prl.load` does
-         run=None, # its run's folder: what was measured there is in the card
-         title:str="PRL",
-         licence:str="unknown", # of the weights, by its name on the Hugging Face hub
-        )->str: # Markdown with metadata
+def card(
+    model: Model,  # built from a `Config`, as `prl.load` does
+    run=None,  # its run's folder: what was measured there is in the card
+    title: str = "PRL",
+    licence: str = "unknown",  # of the weights, by its name on the Hugging Face hub
+) -> str:  # Markdown with metadata
     "The model card."
     need("huggingface_hub")
     from huggingface_hub import EvalResult, ModelCardData
+
     table = lambda name: pd.read_parquet(Path(run) / name) if (Path(run) / name).exists() else None
-    record, measured, results = None, "Not measured: when the model was saved, its run's record or its list of right answers (`correct.parquet`) was not at hand.", None
+    record, measured, results = (
+        None,
+        "Not measured: when the model was saved, its run's record or its list of right answers (`correct.parquet`) was not at hand.",
+        None,
+    )
     if run and (Path(run) / "record.json").exists():
-        record, rows, correct = read_json(Path(run) / "record.json"), table("rows.parquet"), table("correct.parquet")
+        record, rows, correct = (
+            read_json(Path(run) / "record.json"),
+            table("rows.parquet"),
+            table("correct.parquet"),
+        )
         if correct is not None:
             found, data = accuracies(record, correct), record["config"]["dataset"]
             measured = measured_text(model, found)
-            if rows is not None and model.controllable: measured += "\n\n" + control_text(record, rows, correct)
-            results = [EvalResult("image-classification", data, data, "accuracy", round(mean, 2), metric_name=f"accuracy, %{'' if p == 'none' else f', {p} preference'}, uniform test set")
-                       for p, (mean, _, _) in found["uniform"].items()]
-    about = ModelCardData(license=licence, library_name="prl", pipeline_tag="image-classification", tags=["long-tailed", model.config.method], model_name=title, eval_results=results)
-    return CARD.format(metadata=about.to_yaml(), title=title, kind="one training, a dial between its common and its rare classes at test time" if model.controllable else "one classifier, no dial",
-                       arguments='images, preference="mostly tail"' if model.controllable else "images", channels=len(model.phi.mean), data=data_text(model, record),
-                       training=training_text(model, record), measured=measured, rarest=min(model.train_counts), licence=licence)
+            if rows is not None and model.controllable:
+                measured += "\n\n" + control_text(record, rows, correct)
+            results = [
+                EvalResult(
+                    "image-classification",
+                    data,
+                    data,
+                    "accuracy",
+                    round(mean, 2),
+                    metric_name=f"accuracy, %{'' if p == 'none' else f', {p} preference'}, uniform test set",
+                )
+                for p, (mean, _, _) in found["uniform"].items()
+            ]
+    about = ModelCardData(
+        license=licence,
+        library_name="prl",
+        pipeline_tag="image-classification",
+        tags=["long-tailed", model.config.method],
+        model_name=title,
+        eval_results=results,
+    )
+    return CARD.format(
+        metadata=about.to_yaml(),
+        title=title,
+        kind="one training, a dial between its common and its rare classes at test time"
+        if model.controllable
+        else "one classifier, no dial",
+        arguments='images, preference="mostly tail"' if model.controllable else "images",
+        channels=len(model.phi.mean),
+        data=data_text(model, record),
+        training=training_text(model, record),
+        measured=measured,
+        rarest=min(model.train_counts),
+        licence=licence,
+    )
 
 # %% ../../nbs/13_report/card.ipynb #4874af9c
 FILES = "model.safetensors", "config.json", "README.md"
 
-def save_pretrained(trained, # a run's folder, a `Run`, or a model
-                    folder, # "my_model"
-                    licence:str="unknown", # of the weights, by its name on the Hugging Face hub: "apache-2.0", "cc-by-nc-4.0"
-                    overwrite:bool=False, # a model that was saved there before
-                   )->Path:
+
+def save_pretrained(
+    trained,  # a run's folder, a `Run`, or a model
+    folder,  # "my_model"
+    licence: str = "unknown",  # of the weights, by its name on the Hugging Face hub: "apache-2.0", "cc-by-nc-4.0"
+    overwrite: bool = False,  # a model that was saved there before
+) -> Path:
     "A model to give away: weights, config and model card in a folder that `prl.load` reads."
-    run = None if isinstance(trained, nn.Module) else trained.folder if isinstance(trained, Run) else Path(trained)
-    if run and (path := run / FILES[0]).exists() and (lacks := unfinished(read_checkpoint(path, weights=False)[0])): raise ValueError(f"{run}: {lacks}. Train it again, and it goes on from there")
+    run = (
+        None
+        if isinstance(trained, nn.Module)
+        else trained.folder
+        if isinstance(trained, Run)
+        else Path(trained)
+    )
+    if (
+        run
+        and (path := run / FILES[0]).exists()
+        and (lacks := unfinished(read_checkpoint(path, weights=False)[0]))
+    ):
+        raise ValueError(f"{run}: {lacks}. Train it again, and it goes on from there")
     model = trained if run is None else load(run)
     if not isinstance(getattr(model, "config", None), Config):
-        raise ValueError(f"a {type(model).__name__} cannot be loaded again without the Config that built it: give a run's folder or a model of `prl.load`" + (", or use `export_onnx`" if isinstance(model, Specialist) else ""))
+        raise ValueError(
+            f"a {type(model).__name__} cannot be loaded again without the Config that built it: give a run's folder or a model of `prl.load`"
+            + (", or use `export_onnx`" if isinstance(model, Specialist) else "")
+        )
     check_finite(model)
     text = card(model, run, Path(folder).name, licence)
     folder = writable(folder)
     held = sorted(p.name for p in folder.iterdir())
-    if held and not overwrite: raise FileExistsError(f"{folder} holds {', '.join(held[:3])}{', ...' if held[3:] else ''}: give an empty folder, or overwrite=True to replace a model that was saved there")
-    if FILES[0] in held and FILES[1] not in held: raise FileExistsError(f"{folder} holds a run's {FILES[0]}: give another folder")
-    described = {"format": "prl-1", "version": prl.__version__, "config": identity(model.config) | {"first": None},  # a first stage's folder is no part of the model
-                 "class_names": model.class_names, "train_counts": model.train_counts, "channels": len(model.phi.mean)}
+    if held and not overwrite:
+        raise FileExistsError(
+            f"{folder} holds {', '.join(held[:3])}{', ...' if held[3:] else ''}: give an empty folder, or overwrite=True to replace a model that was saved there"
+        )
+    if FILES[0] in held and FILES[1] not in held:
+        raise FileExistsError(f"{folder} holds a run's {FILES[0]}: give another folder")
+    described = {
+        "format": "prl-1",
+        "version": prl.__version__,
+        "config": identity(model.config)
+        | {"first": None},  # a first stage's folder is no part of the model
+        "class_names": model.class_names,
+        "train_counts": model.train_counts,
+        "channels": len(model.phi.mean),
+    }
     atomic_write(folder / FILES[2], text.encode())
     atomic_write(folder / FILES[1], json.dumps(described, indent=1).encode())
-    atomic_write(folder / FILES[0], save({k: v.contiguous() for k, v in model.state_dict().items()}))  # last: with weights a folder is whole
+    atomic_write(
+        folder / FILES[0], save({k: v.contiguous() for k, v in model.state_dict().items()})
+    )  # last: with weights a folder is whole
     return folder

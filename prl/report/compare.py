@@ -18,200 +18,358 @@ import pandas as pd
 import torch
 
 from .. import longtail
-from ..fit.config import setting_of
-from ..errors import nearest
 from ..data.dataset import ratios_of
+from ..errors import nearest
 from ..evaluate import EDGE, group_weights, image_weights
+from ..fit.config import setting_of
+from ..fit.recipes import BUDGETS
 from ..interval import bootstrap
 from ..method.registry import METHODS
-from ..fit.recipes import BUDGETS
 
 # %% ../../nbs/13_report/compare.ipynb #a0561c28
 TITLES = {  # method -> what the tables call it, in their order
-    "softmax": "Softmax", "balanced_softmax": "Balanced Softmax", "ldam_drw": "LDAM-DRW", "lade": "LADE", "mislas": "MiSLAS", "ride": "RIDE", "sade": "SADE",
-    "balpoe": "BalPoE", "lsc": "LSC", "dial": "post-hoc dial", "specialist": "specialist", "prl": "PRL", "prl_no_hypernet": "PRL without hypernetwork",
-    "prl_no_tchebycheff": "PRL without Tchebycheff", "prl_released": "PRL, released code", "prl_environment": "PRL, environment objective"}
+    "softmax": "Softmax",
+    "balanced_softmax": "Balanced Softmax",
+    "ldam_drw": "LDAM-DRW",
+    "lade": "LADE",
+    "mislas": "MiSLAS",
+    "ride": "RIDE",
+    "sade": "SADE",
+    "balpoe": "BalPoE",
+    "lsc": "LSC",
+    "dial": "post-hoc dial",
+    "specialist": "specialist",
+    "prl": "PRL",
+    "prl_no_hypernet": "PRL without hypernetwork",
+    "prl_no_tchebycheff": "PRL without Tchebycheff",
+    "prl_released": "PRL, released code",
+    "prl_environment": "PRL, environment objective",
+}
 
-SYSTEMS = [*({"method": m} for m in TITLES if m not in ("dial", "specialist", "prl")), *({"method": m, "classifier": "linear"} for m in ("softmax", "balanced_softmax")), {"method": "dial"}, {"method": "dial", "base": "balanced_softmax"},
-           {"method": "prl"}, {"method": "prl", "branches": 3}, *({"method": "specialist", "tail_weight": t} for t in (.25, .5, .75, 1.))]  # at 0 it is softmax
+SYSTEMS = [
+    *({"method": m} for m in TITLES if m not in ("dial", "specialist", "prl")),
+    *({"method": m, "classifier": "linear"} for m in ("softmax", "balanced_softmax")),
+    {"method": "dial"},
+    {"method": "dial", "base": "balanced_softmax"},
+    {"method": "prl"},
+    {"method": "prl", "branches": 3},
+    *({"method": "specialist", "tail_weight": t} for t in (0.25, 0.5, 0.75, 1.0)),
+]  # at 0 it is softmax
 
-def as_systems(methods, dataset:str="")->list: # of dicts of `Config` fields
+
+def as_systems(methods, dataset: str = "") -> list:  # of dicts of `Config` fields
     "The systems that a list of names, or of dicts with a method's settings, asks for; None is all of the paper's tables that the data set allows: embeddings are one branch."
-    if methods is None: return [s for s in SYSTEMS if dataset != "features" or 3 not in (s.get("branches"), METHODS[s["method"]].settings.get("branches"))]
-    if isinstance(methods, (str, dict)): methods = [methods]
+    if methods is None:
+        return [
+            s
+            for s in SYSTEMS
+            if dataset != "features"
+            or 3 not in (s.get("branches"), METHODS[s["method"]].settings.get("branches"))
+        ]
+    if isinstance(methods, (str, dict)):
+        methods = [methods]
     systems = [{"method": m} if isinstance(m, str) else dict(m) for m in methods]
     for system in systems:
         name = system.get("method")
-        if name not in TITLES: raise ValueError(f"method is {name!r}: expected one of {', '.join(TITLES)}{nearest(str(name), TITLES)}")
+        if name not in TITLES:
+            raise ValueError(
+                f"method is {name!r}: expected one of {', '.join(TITLES)}{nearest(str(name), TITLES)}"
+            )
     return systems
 
-def title(setting:str)->str: # as in `prl.record.collect`, "prl-branches3-quick"
+
+def title(setting: str) -> str:  # as in `prl.record.collect`, "prl-branches3-quick"
     "What a table calls a system."
     method, *rest = re.split(r"(?<!\de)-", setting)
-    if method == "specialist" and not any(r.startswith("tail_weight") for r in rest): rest = ["tail_weight0", *rest]
-    if method in ("dial", "lsc") and not any(r.startswith("base") for r in rest): rest = ["basesoftmax" if method == "dial" else "basebalanced_softmax", *rest]
-    rest = [r.replace("base", "on ", 1).replace("balanced_softmax", "balanced softmax").replace("branches3", "3 branches").replace("tail_weight", "tail weight ").replace("stage1", "first stage").replace("classifier", "")
-            .replace("tau", "τ = ").replace("regimesvertex", "a corner for each expert").replace("scalarizemean", "mean")
-            .replace("branch_losseach", "each trained alone").replace("spread", "spread ")
-            for r in rest if r not in (*BUDGETS, "published")]
+    if method == "specialist" and not any(r.startswith("tail_weight") for r in rest):
+        rest = ["tail_weight0", *rest]
+    if method in ("dial", "lsc") and not any(r.startswith("base") for r in rest):
+        rest = ["basesoftmax" if method == "dial" else "basebalanced_softmax", *rest]
+    rest = [
+        r.replace("base", "on ", 1)
+        .replace("balanced_softmax", "balanced softmax")
+        .replace("branches3", "3 branches")
+        .replace("tail_weight", "tail weight ")
+        .replace("stage1", "first stage")
+        .replace("classifier", "")
+        .replace("tau", "τ = ")
+        .replace("regimesvertex", "a corner for each expert")
+        .replace("scalarizemean", "mean")
+        .replace("branch_losseach", "each trained alone")
+        .replace("spread", "spread ")
+        for r in rest
+        if r not in (*BUDGETS, "published")
+    ]
     return TITLES[method] + (f" ({', '.join(rest)})" if rest else "")
 
 # %% ../../nbs/13_report/compare.ipynb #877fcb72
 class Answered(NamedTuple):
     "The runs of one system on one data set and ratio."
+
     setting: str
     method: str
     seeds: list
-    correct: list  # of DataFrames, one for each seed: `<preference>/<prior>/<environment>` and label
+    correct: (
+        list  # of DataFrames, one for each seed: `<preference>/<prior>/<environment>` and label
+    )
     records: list  # of dicts
 
-    def matrix(self, preference, prior, environment)->np.ndarray: # (seeds, N), bool; None where there is no such answer
+    def matrix(
+        self, preference, prior, environment
+    ) -> np.ndarray:  # (seeds, N), bool; None where there is no such answer
         column = f"{preference}/{prior}/{'' if prior == 'none' else environment}"
-        if any(column not in c for c in self.correct): return None
+        if any(column not in c for c in self.correct):
+            return None
         return np.stack([c[column].to_numpy() for c in self.correct])
 
     @property
-    def preferences(self): return list(dict.fromkeys(c.split("/")[0] for c in self.correct[0] if "/" in c))
+    def preferences(self):
+        return list(dict.fromkeys(c.split("/")[0] for c in self.correct[0] if "/" in c))
 
-def read_answers(path, names)->dict: # setting -> Answered
+
+def read_answers(path, names) -> dict:  # setting -> Answered
     "What the named runs under a folder got right, by system and seed."
     systems = {}
     for name in dict.fromkeys(names):
         folder = Path(path) / name
         record = json.loads((folder / "record.json").read_text())
-        systems.setdefault(setting_of(name), []).append((record["config"]["seed"], pd.read_parquet(folder / "correct.parquet"), record))
+        systems.setdefault(setting_of(name), []).append(
+            (record["config"]["seed"], pd.read_parquet(folder / "correct.parquet"), record)
+        )
     result = {}
     for setting, runs in systems.items():
         seeds, correct, about = zip(*sorted(runs, key=lambda r: r[0]))
-        if any(not c.label.equals(correct[0].label) for c in correct): raise ValueError(f"the runs of {setting} saw different test images")
-        result[setting] = Answered(setting, about[0]["config"]["method"], list(seeds), list(correct), list(about))
+        if any(not c.label.equals(correct[0].label) for c in correct):
+            raise ValueError(f"the runs of {setting} saw different test images")
+        result[setting] = Answered(
+            setting, about[0]["config"]["method"], list(seeds), list(correct), list(about)
+        )
     return result
 
 # %% ../../nbs/13_report/compare.ipynb #40c826e7
-def weights(labels, # (N,) of the test images
-            train_counts, # (C,), ranks the classes
-            environment:str, # "uniform", "forward-50", ...
-            group:str="all", many_above:int=100, few_below:int=20,
-           ratios=longtail.RATIOS, # of the data set's test environments
-           )->np.ndarray: # (N,), sum to 1
+def weights(
+    labels,  # (N,) of the test images
+    train_counts,  # (C,), ranks the classes
+    environment: str,  # "uniform", "forward-50", ...
+    group: str = "all",
+    many_above: int = 100,
+    few_below: int = 20,
+    ratios=longtail.RATIOS,  # of the data set's test environments
+) -> np.ndarray:  # (N,), sum to 1
     "How much each test image counts, estimator `weighted`: the whole test set, weighted to the environment's class prior, or to the classes of one group alike."
     labels = torch.tensor(np.asarray(labels))
     known = image_weights(labels, train_counts, "weighted", ratios)
-    weight = known[environment] if environment in known else image_weights(labels, train_counts, "weighted", [int(environment.split("-")[1])])[environment]
-    if group == "all": return weight.double().numpy()
-    groups = group_weights(labels, weight, longtail.shot_groups(train_counts, many_above, few_below))
-    if group not in groups: raise ValueError(f"no class is {group}-shot")
+    weight = (
+        known[environment]
+        if environment in known
+        else image_weights(labels, train_counts, "weighted", [int(environment.split("-")[1])])[
+            environment
+        ]
+    )
+    if group == "all":
+        return weight.double().numpy()
+    groups = group_weights(
+        labels, weight, longtail.shot_groups(train_counts, many_above, few_below)
+    )
+    if group not in groups:
+        raise ValueError(f"no class is {group}-shot")
     return groups[group].double().numpy()
 
 # %% ../../nbs/13_report/compare.ipynb #37141900
-def data_table(answers:dict, # name -> what `read_answers` gave
-               many_above:int=100, few_below:int=20)->pd.DataFrame:
+def data_table(
+    answers: dict,  # name -> what `read_answers` gave
+    many_above: int = 100,
+    few_below: int = 20,
+) -> pd.DataFrame:
     "Classes, images, imbalance and shot groups of each data set."
     rows = {}
     for name, systems in answers.items():
         about = next(iter(systems.values())).records[0]
         counts = about["train_counts"]
         groups = longtail.shot_groups(counts, many_above, few_below)
-        rows[name] = {"classes": len(counts), "training images": sum(counts), "test images": about["test_images"], "largest class": max(counts),
-                      "smallest class": min(counts), **{f"{g}-shot classes": int(sum(mask)) for g, mask in groups.items()}}
+        rows[name] = {
+            "classes": len(counts),
+            "training images": sum(counts),
+            "test images": about["test_images"],
+            "largest class": max(counts),
+            "smallest class": min(counts),
+            **{f"{g}-shot classes": int(sum(mask)) for g, mask in groups.items()},
+        }
     return pd.DataFrame(rows).T
 
 # %% ../../nbs/13_report/compare.ipynb #367a0d35
-def difference(one:Answered, two:Answered, one_is:tuple, two_is:tuple, weights)->tuple: # (preference, prior, environment) of each -> mean, low, high, in points
+def difference(
+    one: Answered, two: Answered, one_is: tuple, two_is: tuple, weights
+) -> tuple:  # (preference, prior, environment) of each -> mean, low, high, in points
     "Paired difference of two systems over the seeds that both have and the same test images."
     a, b = one.matrix(*one_is), two.matrix(*two_is)
     both = [s for s in one.seeds if s in two.seeds]
-    if not both: raise ValueError(f"{one.setting} and {two.setting} have no seed in common: {one.seeds} and {two.seeds}")
-    if not one.correct[0].label.equals(two.correct[0].label): raise ValueError(f"{one.setting} and {two.setting} saw different test images")
+    if not both:
+        raise ValueError(
+            f"{one.setting} and {two.setting} have no seed in common: {one.seeds} and {two.seeds}"
+        )
+    if not one.correct[0].label.equals(two.correct[0].label):
+        raise ValueError(f"{one.setting} and {two.setting} saw different test images")
     pick = lambda m, system: m[[system.seeds.index(s) for s in both]].astype(np.int8)
     return bootstrap(pick(a, one) - pick(b, two), weights)
 
 # %% ../../nbs/13_report/compare.ipynb #8b0f0008
 class Entry(NamedTuple):
     "A row of a table."
+
     label: str
     system: Answered
     preference: str
     prior: str
 
-def in_order(systems)->list:
+
+def in_order(systems) -> list:
     "Systems in the tables' order."
     order = {m: k for k, m in enumerate(TITLES)}
     return sorted(systems, key=lambda s: (order[s.method], s.setting))
 
-def made_by(systems:dict)->str:
+
+def made_by(systems: dict) -> str:
     "Hardware, precision and commits of the trainings, to stand beside their figures."
     records = [r for s in systems.values() for r in s.records]
     said = lambda key: ", ".join(sorted({r[key] for r in records}))
     return f"trained on {said('hardware')}, {said('precision')}, code of commits {said('commit')}"
 
-def entries(systems:dict, prior:str="none", preferences=("none", "balanced"))->list:
+
+def entries(systems: dict, prior: str = "none", preferences=("none", "balanced")) -> list:
     "The rows of a table: every system that has such answers, in the tables' order."
     found = []
     for s in in_order(systems.values()):
         for p in s.preferences:
             if p in preferences and any(f"{p}/{prior}/" in c for c in s.correct[0]):
-                found.append(Entry(title(s.setting) + (f", {p} preference" if p not in ("none", "balanced") else ""), s, p, prior))
+                found.append(
+                    Entry(
+                        title(s.setting)
+                        + (f", {p} preference" if p not in ("none", "balanced") else ""),
+                        s,
+                        p,
+                        prior,
+                    )
+                )
     return found
+
 
 SEEDS_FOR_A_CLAIM = 5
 
-def _shown(mean, low, high, bold=False): # with spaces that no line breaks at
-    return f"{'**' if bold else ''}{mean:.1f}{'**' if bold else ''}" + ("" if np.isnan(low) else f"\u00a0±\u00a0{(high - low) / 2:.1f}")
 
-def cells(rows:list, # of `Entry`
-          environment:str="uniform", group:str="all", many_above:int=100, few_below:int=20,
-         )->list: # of text, one for each row
+def _shown(mean, low, high, bold=False):  # with spaces that no line breaks at
+    return f"{'**' if bold else ''}{mean:.1f}{'**' if bold else ''}" + (
+        "" if np.isnan(low) else f"\u00a0±\u00a0{(high - low) / 2:.1f}"
+    )
+
+
+def cells(
+    rows: list,  # of `Entry`
+    environment: str = "uniform",
+    group: str = "all",
+    many_above: int = 100,
+    few_below: int = 20,
+) -> list:  # of text, one for each row
     "A column: mean ± half width in percent, the best in bold where paired tests against all other rows say so."
     about = rows[0].system.records[0]
-    w = weights(rows[0].system.correct[0].label, about["train_counts"], environment, group, many_above, few_below, ratios_of(about["config"]["dataset"]))
+    w = weights(
+        rows[0].system.correct[0].label,
+        about["train_counts"],
+        environment,
+        group,
+        many_above,
+        few_below,
+        ratios_of(about["config"]["dataset"]),
+    )
     found = [bootstrap(r.system.matrix(r.preference, r.prior, environment), w) for r in rows]
     best = int(np.argmax([m for m, _, _ in found]))
     at = lambda r: (r.preference, r.prior, environment)
-    closest = sorted((k for k in range(len(rows)) if k != best), key=lambda k: -found[k][0])  # the first that is not beaten decides
-    sure = bool(closest) and all(len(r.system.seeds) >= SEEDS_FOR_A_CLAIM for r in rows) and all(difference(rows[best].system, rows[k].system, at(rows[best]), at(rows[k]), w)[1] > 0 for k in closest)
+    closest = sorted(
+        (k for k in range(len(rows)) if k != best), key=lambda k: -found[k][0]
+    )  # the first that is not beaten decides
+    sure = (
+        bool(closest)
+        and all(len(r.system.seeds) >= SEEDS_FOR_A_CLAIM for r in rows)
+        and all(
+            difference(rows[best].system, rows[k].system, at(rows[best]), at(rows[k]), w)[1] > 0
+            for k in closest
+        )
+    )
     return [_shown(*f, bold=k == best and sure) for k, f in enumerate(found)]
 
-def table(rows:list, columns:dict, # name -> arguments of `cells`
-         )->pd.DataFrame: # text, a row for each entry
+
+def table(
+    rows: list,
+    columns: dict,  # name -> arguments of `cells`
+) -> pd.DataFrame:  # text, a row for each entry
     made = {name: cells(rows, **how) for name, how in columns.items()}
     return pd.DataFrame(made, index=pd.Index([r.label for r in rows], name="method"))
 
-def markdown(frame:pd.DataFrame)->str:
+
+def markdown(frame: pd.DataFrame) -> str:
     "A table that shows its bold figures."
     head = [frame.index.name or "", *map(str, frame.columns)]
-    lines = [head, ["---"] + ["---" if frame[c].astype(str).str.contains("[a-z]").any() else "---:" for c in frame], *([i, *map(str, r)] for i, r in zip(frame.index, frame.to_numpy()))]
+    lines = [
+        head,
+        ["---"]
+        + ["---" if frame[c].astype(str).str.contains("[a-z]").any() else "---:" for c in frame],
+        *([i, *map(str, r)] for i, r in zip(frame.index, frame.to_numpy())),
+    ]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 # %% ../../nbs/13_report/compare.ipynb #2aa461e9
-def edge_weights(labels, train_counts, tail_weight:float)->np.ndarray: # (N,), sum to 1
+def edge_weights(labels, train_counts, tail_weight: float) -> np.ndarray:  # (N,), sum to 1
     "Weights of the test images for the prior `π^(1−t) π̄^(t/2)`: what a specialist with tail weight t is trained for (τ = 1)."
     pi = longtail.prior(train_counts)
     wanted = pi ** (1 - tail_weight) * longtail.reverse(pi) ** (tail_weight / 2)
     return (wanted / wanted.sum() / np.bincount(labels, minlength=len(pi)))[labels]
 
-def by_tail_weight(systems:dict)->dict: # tail weight -> Answered; empty without specialists
-    "Classifiers trained for one prior each: the specialists, and softmax for the training prior."
-    special, softmax = ([s for s in systems.values() if s.method == method] for method in ("specialist", "softmax"))
-    def like(s, other): # the same but for what the two methods do not share
-        one, two = (x.records[0]["config"] for x in (s, other))
-        return all(one[k] == two[k] for k in one.keys() & two.keys() - {"method", "tail_weight", "tau", "seed"})
-    start = [s for s in softmax if any(like(s, o) for o in special)] or special  # at 0 a specialist is softmax: the same loss, classifier and start
-    own = {s.records[0]["config"]["tail_weight"]: s for s in special if like(s, start[0])}
-    return own | ({0.: start[0]} if start and start[0].method == "softmax" else {})
 
-def edge_table(systems:dict)->pd.DataFrame: # text: method -> tail weight, trainings, seconds
+def by_tail_weight(systems: dict) -> dict:  # tail weight -> Answered; empty without specialists
+    "Classifiers trained for one prior each: the specialists, and softmax for the training prior."
+    special, softmax = (
+        [s for s in systems.values() if s.method == method] for method in ("specialist", "softmax")
+    )
+
+    def like(s, other):  # the same but for what the two methods do not share
+        one, two = (x.records[0]["config"] for x in (s, other))
+        return all(
+            one[k] == two[k]
+            for k in one.keys() & two.keys() - {"method", "tail_weight", "tau", "seed"}
+        )
+
+    start = [
+        s for s in softmax if any(like(s, o) for o in special)
+    ] or special  # at 0 a specialist is softmax: the same loss, classifier and start
+    own = {s.records[0]["config"]["tail_weight"]: s for s in special if like(s, start[0])}
+    return own | ({0.0: start[0]} if start and start[0].method == "softmax" else {})
+
+
+def edge_table(systems: dict) -> pd.DataFrame:  # text: method -> tail weight, trainings, seconds
     "Specialists and every method with a dial: accuracy on the priors of the edge, and what it took to get there."
     dials, own = [s for s in systems.values() if "tail" in s.preferences], by_tail_weight(systems)
-    rows = [("specialists", own)] * bool(own) + [(title(s.setting), dict.fromkeys(EDGE, s)) for s in in_order(dials)]
+    rows = [("specialists", own)] * bool(own) + [
+        (title(s.setting), dict.fromkeys(EDGE, s)) for s in in_order(dials)
+    ]
     made = {}
     for label, by_weight in rows:
         line = {}
         for t in EDGE:
-            if t not in by_weight: line[f"tail weight {t:g}"] = ""; continue
+            if t not in by_weight:
+                line[f"tail weight {t:g}"] = ""
+                continue
             s = by_weight[t]
-            line[f"tail weight {t:g}"] = _shown(*bootstrap(s.matrix("none" if label == "specialists" else f"edge {t:g}", "none", "uniform"),
-                                                           edge_weights(s.correct[0].label.to_numpy(), s.records[0]["train_counts"], t)))
+            line[f"tail weight {t:g}"] = _shown(
+                *bootstrap(
+                    s.matrix(
+                        "none" if label == "specialists" else f"edge {t:g}", "none", "uniform"
+                    ),
+                    edge_weights(s.correct[0].label.to_numpy(), s.records[0]["train_counts"], t),
+                )
+            )
         distinct = {s.setting: s for s in by_weight.values()}.values()
-        made[label] = line | {"trainings": len(distinct), "seconds of training": f"{sum(np.mean([r['seconds'] + r.get('first_seconds', 0) for r in s.records]) for s in distinct):.0f}"}
+        made[label] = line | {
+            "trainings": len(distinct),
+            "seconds of training": f"{sum(np.mean([r['seconds'] + r.get('first_seconds', 0) for r in s.records]) for s in distinct):.0f}",
+        }
     return pd.DataFrame(made).T.rename_axis("method")

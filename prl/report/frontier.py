@@ -14,17 +14,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .compare import by_tail_weight, in_order, read_answers, title, weights
 from ..control.goals import control_range, coverage, hypervolume, monotonicity
 from ..interval import bootstrap, interval
 from ..longtail import shot_groups
 from ..record import read_tried
+from .compare import by_tail_weight, in_order, read_answers, title, weights
 
 # %% ../../nbs/13_report/frontier.ipynb #bf4347eb
 PANELS = ("forward-50", "uniform", "backward-50")
 
+
 class Reach(NamedTuple):
     "What each setting of one system's dial gets right, for each of its seeds."
+
     setting: str
     seeds: list
     alphas: np.ndarray  # (P, T)
@@ -34,115 +36,237 @@ class Reach(NamedTuple):
     train_counts: list
     balanced: np.ndarray = None  # (seeds, N), bool: the balanced preference; None: there is none
 
-    def accuracies(self, correct)->np.ndarray: # (..., N) -> (..., 3), percent
+    def accuracies(self, correct) -> np.ndarray:  # (..., N) -> (..., 3), percent
         "Accuracy on the head-heavy, the uniform and the tail-heavy test set, `weighted`."
-        return 100 * correct @ np.stack([weights(self.labels, self.train_counts, e) for e in PANELS], 1)
+        return (
+            100
+            * correct
+            @ np.stack([weights(self.labels, self.train_counts, e) for e in PANELS], 1)
+        )
 
-def read_dials(path, names)->dict: # setting -> Reach, in the tables' order
+
+def read_dials(path, names) -> dict:  # setting -> Reach, in the tables' order
     "The dials among the named runs under a folder."
     path, answers = Path(path), read_answers(path, names)
     dials = {}
     for s in in_order(answers.values()):
-        if "tail" not in s.preferences: continue
+        if "tail" not in s.preferences:
+            continue
         tried = [read_tried(path / r["run"]) for r in s.records]
         pick = {n: np.array([m == n for m in tried[0].name]) for n in ("grid", "edge")}
-        dials[s.setting] = Reach(s.setting, s.seeds, tried[0].alphas.numpy()[pick["grid"]], [t.correct.numpy()[pick["grid"]] for t in tried],
-                                 [t.correct.numpy()[pick["edge"]] for t in tried], s.correct[0].label.to_numpy(), s.records[0]["train_counts"], s.matrix("balanced", "none", "uniform"))
+        dials[s.setting] = Reach(
+            s.setting,
+            s.seeds,
+            tried[0].alphas.numpy()[pick["grid"]],
+            [t.correct.numpy()[pick["grid"]] for t in tried],
+            [t.correct.numpy()[pick["edge"]] for t in tried],
+            s.correct[0].label.to_numpy(),
+            s.records[0]["train_counts"],
+            s.matrix("balanced", "none", "uniform"),
+        )
     return dials
 
-def specialists(answers:dict)->Reach: # from `read_answers`; None where there are none
+
+def specialists(answers: dict) -> Reach:  # from `read_answers`; None where there are none
     "Separately trained classifiers as the settings of one dial, over the seeds that all of them have."
     own = [s for _, s in sorted(by_tail_weight(answers).items())]
     seeds = [k for k in own[0].seeds if all(k in s.seeds for s in own)] if own else []
-    if not seeds: return None
-    correct = [np.stack([s.matrix("none", "none", "uniform")[s.seeds.index(k)] for s in own]) for k in seeds]
-    return Reach("specialists", seeds, None, correct, correct, own[0].correct[0].label.to_numpy(), own[0].records[0]["train_counts"])
+    if not seeds:
+        return None
+    correct = [
+        np.stack([s.matrix("none", "none", "uniform")[s.seeds.index(k)] for s in own])
+        for k in seeds
+    ]
+    return Reach(
+        "specialists",
+        seeds,
+        None,
+        correct,
+        correct,
+        own[0].correct[0].label.to_numpy(),
+        own[0].records[0]["train_counts"],
+    )
 
 # %% ../../nbs/13_report/frontier.ipynb #74af0bb1
-def _volume(dial, seeds): # -> (numbers of seeds drawn, numbers of images drawn) -> percent
-    w = np.stack([weights(dial.labels, dial.train_counts, e) for e in PANELS])                       # (K, N)
-    right = [dial.correct[dial.seeds.index(s)].astype(np.float32) for s in seeds]                    # each (P, N)
+def _volume(dial, seeds):  # -> (numbers of seeds drawn, numbers of images drawn) -> percent
+    w = np.stack([weights(dial.labels, dial.train_counts, e) for e in PANELS])  # (K, N)
+    right = [dial.correct[dial.seeds.index(s)].astype(np.float32) for s in seeds]  # each (P, N)
+
     def volume(drawn, images):
         each = w * np.bincount(images, minlength=w.shape[1])
         each = (100 * each / each.sum(1, keepdims=True)).astype(np.float32)
-        return sum(n * hypervolume(right[k] @ each.T) for k, n in enumerate(np.bincount(drawn, minlength=len(right))) if n) / len(drawn)
+        return sum(
+            n * hypervolume(right[k] @ each.T)
+            for k, n in enumerate(np.bincount(drawn, minlength=len(right)))
+            if n
+        ) / len(drawn)
+
     return volume
 
-def volume(dial:Reach, resamples:int=299)->tuple: # value, low, high, in percent of the cube
+
+def volume(dial: Reach, resamples: int = 299) -> tuple:  # value, low, high, in percent of the cube
     "Hypervolume with its 95 % interval over seeds and test images."
     return interval(_volume(dial, dial.seeds), len(dial.seeds), len(dial.labels), resamples)
 
-def volume_difference(one:Reach, two:Reach, resamples:int=299)->tuple: # value, low, high
+
+def volume_difference(one: Reach, two: Reach, resamples: int = 299) -> tuple:  # value, low, high
     "Paired difference of two hypervolumes over the seeds that both have and the same test images."
     both = [s for s in one.seeds if s in two.seeds]
-    if not both: raise ValueError(f"{one.setting} and {two.setting} have no seed in common: {one.seeds} and {two.seeds}")
-    if not np.array_equal(one.labels, two.labels): raise ValueError(f"{one.setting} and {two.setting} saw different test images")
+    if not both:
+        raise ValueError(
+            f"{one.setting} and {two.setting} have no seed in common: {one.seeds} and {two.seeds}"
+        )
+    if not np.array_equal(one.labels, two.labels):
+        raise ValueError(f"{one.setting} and {two.setting} saw different test images")
     first, second = _volume(one, both), _volume(two, both)
-    return interval(lambda *drawn: first(*drawn) - second(*drawn), len(both), len(one.labels), resamples)
+    return interval(
+        lambda *drawn: first(*drawn) - second(*drawn), len(both), len(one.labels), resamples
+    )
 
 # %% ../../nbs/13_report/frontier.ipynb #b86ff010
-def control_table(dials:dict, # from `read_dials`
-                  rows:pd.DataFrame, # of the same runs, from `prl.record.collect`
-                  rival:Reach, # the post-hoc dial that a hypernetwork has to pass
-                  separate:Reach=None, # from `specialists`
-                  resamples:int=299,
-                 )->pd.DataFrame: # text
+def control_table(
+    dials: dict,  # from `read_dials`
+    rows: pd.DataFrame,  # of the same runs, from `prl.record.collect`
+    rival: Reach,  # the post-hoc dial that a hypernetwork has to pass
+    separate: Reach = None,  # from `specialists`
+    resamples: int = 299,
+) -> pd.DataFrame:  # text
     "Control of every dial: means over seeds, intervals over seeds and test images."
     lines = {}
-    def reached(dial, seed): return dial.accuracies(dial.correct[dial.seeds.index(seed)])
+
+    def reached(dial, seed):
+        return dial.accuracies(dial.correct[dial.seeds.index(seed)])
+
     for dial in [*dials.values(), *([separate] if separate else [])]:
-        own = [r for _, r in rows[(rows.setting == dial.setting) & rows.seed.isin(dial.seeds)].groupby("seed")]
+        own = [
+            r
+            for _, r in rows[(rows.setting == dial.setting) & rows.seed.isin(dial.seeds)].groupby(
+                "seed"
+            )
+        ]
         line = {"seeds": str(len(dial.seeds))}
         moved = [control_range(r) | {"monotonicity": monotonicity(r)} for r in own]
-        for key, name, digits in (("tail", "few-shot gained", 1), ("head", "many-shot given up", 1), ("monotonicity", "monotonicity", 2)):
-            line[name] = f"{np.mean([m[key] for m in moved]):.{digits}f}" if moved and np.isfinite([m.get(key, np.nan) for m in moved]).all() else ""
+        for key, name, digits in (
+            ("tail", "few-shot gained", 1),
+            ("head", "many-shot given up", 1),
+            ("monotonicity", "monotonicity", 2),
+        ):
+            line[name] = (
+                f"{np.mean([m[key] for m in moved]):.{digits}f}"
+                if moved and np.isfinite([m.get(key, np.nan) for m in moved]).all()
+                else ""
+            )
         value, low, high = volume(dial, resamples)
         line["hypervolume, %"] = f"{value:.2f}\u00a0±\u00a0{(high - low) / 2:.2f}"
         shared = [s for s in dial.seeds if s in rival.seeds]
-        if dial.setting == rival.setting: line |= {"against the rival": "", "rival's settings covered, %": ""}
+        if dial.setting == rival.setting:
+            line |= {"against the rival": "", "rival's settings covered, %": ""}
         elif shared:
             value, low, high = volume_difference(dial, rival, resamples)
             line["against the rival"] = f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
-            line["rival's settings covered, %"] = f"{100 * np.mean([coverage(reached(dial, s), reached(rival, s)) for s in shared]):.0f}"
+            line["rival's settings covered, %"] = (
+                f"{100 * np.mean([coverage(reached(dial, s), reached(rival, s)) for s in shared]):.0f}"
+            )
         lines[title(dial.setting) if dial is not separate else "specialists"] = line
     return pd.DataFrame(lines).T.fillna("").rename_axis("method")
 
 # %% ../../nbs/13_report/frontier.ipynb #f8bb42bc
-def outermost(train_counts, many_above:int=100, few_below:int=20)->tuple: # ("many", "few"), or the nearest to them that have classes
-    groups = [g for g, mask in shot_groups(train_counts, many_above, few_below).items() if any(mask)]
+def outermost(
+    train_counts, many_above: int = 100, few_below: int = 20
+) -> tuple:  # ("many", "few"), or the nearest to them that have classes
+    groups = [
+        g for g, mask in shot_groups(train_counts, many_above, few_below).items() if any(mask)
+    ]
     return groups[0], groups[-1]
 
-def plot_frontier(dials:dict, # from `read_dials`
-                  answers:dict, # from `prl.report.compare.read_answers`: all systems, those without a dial are points
-                  many_above:int=100, few_below:int=20,
-                 ):
+
+def plot_frontier(
+    dials: dict,  # from `read_dials`
+    answers: dict,  # from `prl.report.compare.read_answers`: all systems, those without a dial are points
+    many_above: int = 100,
+    few_below: int = 20,
+):
     "Many- against few-shot accuracy on the uniform test set, or of the outermost groups that have classes: dials as lines with 95 % intervals over seeds and test images at five settings, the others as points; means over seeds. None, and a word, where all classes are of one group."
     ends = outermost(next(iter(answers.values())).records[0]["train_counts"], many_above, few_below)
     if ends[0] == ends[1]:
         print(f"all classes are {ends[0]}-shot: there is no frontier between groups to draw")
         return None
     fig, axis = plt.subplots(figsize=(8.5, 5), layout="constrained")
-    colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-    def at(correct, labels, counts): # (seeds, N) -> ((many, few) each as mean, low, high)
-        return [bootstrap(correct, weights(labels, counts, "uniform", g, many_above, few_below), 299) for g in ends]
+    colours = (
+        "#0072B2",
+        "#D55E00",
+        "#009E73",
+        "#CC79A7",
+        "#E69F00",
+        "#56B4E9",
+        "#000000",
+        "#999999",
+    )
+
+    def at(correct, labels, counts):  # (seeds, N) -> ((many, few) each as mean, low, high)
+        return [
+            bootstrap(correct, weights(labels, counts, "uniform", g, many_above, few_below), 299)
+            for g in ends
+        ]
+
     for k, dial in enumerate(dials.values()):
-        w = np.stack([weights(dial.labels, dial.train_counts, "uniform", g, many_above, few_below) for g in ends])
+        w = np.stack(
+            [
+                weights(dial.labels, dial.train_counts, "uniform", g, many_above, few_below)
+                for g in ends
+            ]
+        )
         many, few = 100 * np.mean([e @ w.T for e in dial.edge], 0).T
-        axis.plot(many, few, ("-", "--", ":", "-.")[(k + k // 8) % 4], color=colours[k % 8], lw=2, label=title(dial.setting))
+        axis.plot(
+            many,
+            few,
+            ("-", "--", ":", "-.")[(k + k // 8) % 4],
+            color=colours[k % 8],
+            lw=2,
+            label=title(dial.setting),
+        )
         for p in np.linspace(0, len(many) - 1, 5).round().astype(int):
-            (x, x0, x1), (y, y0, y1) = at(np.stack([e[p] for e in dial.edge]), dial.labels, dial.train_counts)
-            axis.errorbar(x, y, [[y - y0], [y1 - y]], [[x - x0], [x1 - x]], color=colours[k % 8], lw=.8, alpha=.6)
-    def point(s): # its mean alone needs no bootstrap
-        correct, label, counts = s.matrix("none", "none", "uniform").mean(0), s.correct[0].label.to_numpy(), s.records[0]["train_counts"]
-        return tuple(100 * correct @ weights(label, counts, "uniform", g, many_above, few_below) for g in ends)
+            (x, x0, x1), (y, y0, y1) = at(
+                np.stack([e[p] for e in dial.edge]), dial.labels, dial.train_counts
+            )
+            axis.errorbar(
+                x,
+                y,
+                [[y - y0], [y1 - y]],
+                [[x - x0], [x1 - x]],
+                color=colours[k % 8],
+                lw=0.8,
+                alpha=0.6,
+            )
+
+    def point(s):  # its mean alone needs no bootstrap
+        correct, label, counts = (
+            s.matrix("none", "none", "uniform").mean(0),
+            s.correct[0].label.to_numpy(),
+            s.records[0]["train_counts"],
+        )
+        return tuple(
+            100 * correct @ weights(label, counts, "uniform", g, many_above, few_below)
+            for g in ends
+        )
+
     alone = [s for s in answers.values() if s.method == "specialist"]
-    if alone: axis.plot(*zip(*map(point, alone)), "*", color="black", markersize=12, ls="", label="specialists")
-    others = [s for s in in_order(answers.values()) if "none" in s.preferences and s.method not in ("specialist", "lsc")]  # LSC without its test-time step is what it starts from
+    if alone:
+        axis.plot(
+            *zip(*map(point, alone)), "*", color="black", markersize=12, ls="", label="specialists"
+        )
+    others = [
+        s
+        for s in in_order(answers.values())
+        if "none" in s.preferences and s.method not in ("specialist", "lsc")
+    ]  # LSC without its test-time step is what it starts from
     for letter, s in zip("abcdefghijklmnopqrstuvwxyz", others):
         x, y = point(s)
         axis.plot(x, y, "o", color="#555555", markersize=4, label=f"{letter}  {title(s.setting)}")
         axis.annotate(letter, (x, y), xytext=(-9, -3), textcoords="offset points", fontsize=9)
     axis.set(xlabel=f"{ends[0]}-shot accuracy, %", ylabel=f"{ends[1]}-shot accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5), handlelength=3.5)
+    axis.legend(
+        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), handlelength=3.5
+    )
     return fig

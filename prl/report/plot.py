@@ -8,79 +8,138 @@ __all__ = ['COLOURS', 'MARKERS', 'short', 'shifted', 'select', 'plot_counts', 'p
 
 # %% ../../nbs/13_report/plot.ipynb #ce051629
 import matplotlib.pyplot as plt
-import mpltern  # registers the "ternary" projection
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 # %% ../../nbs/13_report/plot.ipynb #564569e8
-COLOURS = {"head": "#0072B2", "balanced": "#444444", "tail": "#D55E00", "none": "#444444",
-           "many": "#0072B2", "medium": "#999999", "few": "#D55E00", "all": "#222222",
-           "forward": "#0072B2", "uniform": "#444444", "backward": "#D55E00"}
-MARKERS = {"head": "o", "balanced": "s", "tail": "^", "none": "D"}  # of preferences; none: a method with one classifier
+COLOURS = {
+    "head": "#0072B2",
+    "balanced": "#444444",
+    "tail": "#D55E00",
+    "none": "#444444",
+    "many": "#0072B2",
+    "medium": "#999999",
+    "few": "#D55E00",
+    "all": "#222222",
+    "forward": "#0072B2",
+    "uniform": "#444444",
+    "backward": "#D55E00",
+}
+MARKERS = {
+    "head": "o",
+    "balanced": "s",
+    "tail": "^",
+    "none": "D",
+}  # of preferences; none: a method with one classifier
 
-def short(environment:str)->str: # "forward-50" -> "F50"
+
+def short(environment: str) -> str:  # "forward-50" -> "F50"
     return "U" if environment == "uniform" else environment[0].upper() + environment.split("-")[1]
 
-def shifted(rows:pd.DataFrame, most:int=11)->list: # "forward-50", ..., "uniform", ..., "backward-50"
+
+def shifted(
+    rows: pd.DataFrame, most: int = 11
+) -> list:  # "forward-50", ..., "uniform", ..., "backward-50"
     "The test environments that were measured, from the most head-heavy to the most tail-heavy; of more than `most` (3 or 5) the ends, the middle and what lies between."
-    ratio = lambda e: 0 if e == "uniform" else (-1 if e.startswith("forward") else 1) * (1 - 1 / int(e.split("-")[1]))
+    ratio = lambda e: (
+        0
+        if e == "uniform"
+        else (-1 if e.startswith("forward") else 1) * (1 - 1 / int(e.split("-")[1]))
+    )
     every = sorted(rows.environment.unique(), key=ratio)
-    if len(every) <= most: return every
+    if len(every) <= most:
+        return every
     n = (len(every) - 1) // 2  # of each direction
     keep = (0, n, 2 * n) if most == 3 else (0, n // 2, n, 2 * n - n // 2, 2 * n)
     return [every[k] for k in keep]
 
-def select(rows:pd.DataFrame, **where)->pd.DataFrame:
+
+def select(rows: pd.DataFrame, **where) -> pd.DataFrame:
     "Accuracy rows that match; `weighted` and no prior unless said otherwise."
     where = {"metric": "accuracy", "estimator": "weighted", "prior": "none"} | where
     for column, value in where.items():
         rows = rows[rows[column].isin(value if isinstance(value, (list, tuple)) else [value])]
-    if rows.empty: raise ValueError(f"no rows with {where}")
+    if rows.empty:
+        raise ValueError(f"no rows with {where}")
     return rows
 
 # %% ../../nbs/13_report/plot.ipynb #289b6be0
-def plot_counts(train_counts, groups:dict): # groups: name -> mask (C,), from `prl.longtail.shot_groups`
+def plot_counts(
+    train_counts, groups: dict
+):  # groups: name -> mask (C,), from `prl.longtail.shot_groups`
     "Training images of each class, head first, coloured by shot group."
     counts = np.asarray(train_counts)
     order = np.argsort(-counts, kind="stable")
     fig, axis = plt.subplots(figsize=(6, 2.4), layout="constrained")
     for name, mask in groups.items():
         chosen = np.flatnonzero(np.asarray(mask)[order])
-        if len(chosen): axis.bar(chosen + 1, counts[order][chosen], color=COLOURS[name], width=.85, label=f"{name}-shot ({len(chosen)})")
+        if len(chosen):
+            axis.bar(
+                chosen + 1,
+                counts[order][chosen],
+                color=COLOURS[name],
+                width=0.85,
+                label=f"{name}-shot ({len(chosen)})",
+            )
     if len(counts) <= 20:
         axis.set_xticks(range(1, len(counts) + 1))
-        for x, n in enumerate(counts[order], 1): axis.annotate(n, (x, n), ha="center", va="bottom", fontsize=8)
+        for x, n in enumerate(counts[order], 1):
+            axis.annotate(n, (x, n), ha="center", va="bottom", fontsize=8)
     axis.set(xlabel="class, by number of training images", ylabel="training images")
-    axis.margins(y=.12)
+    axis.margins(y=0.12)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, title="classes")
     return fig
 
 # %% ../../nbs/13_report/plot.ipynb #7d8fb8ba
-def plot_losses(history:pd.DataFrame):
+def plot_losses(history: pd.DataFrame):
     "The loss under each expert's preferences over the epochs, and the trainable r where there is one."
     trained = "r_forward" in history
     experts = [e for e in ("forward", "uniform", "backward") if f"loss_{e}" in history]
-    fig, axes = plt.subplots(1, 1 + trained, figsize=(6 + 2 * trained, 2.6), layout="constrained", squeeze=False)
+    fig, axes = plt.subplots(
+        1, 1 + trained, figsize=(6 + 2 * trained, 2.6), layout="constrained", squeeze=False
+    )
     marker = "o" if len(history) == 1 else ""  # a line of one point cannot be seen
     for expert, style in zip(experts, ("-", "--", ":")):
-        axes[0, 0].plot(history.epoch, history[f"loss_{expert}"], style, marker=marker, color=COLOURS[expert], label=expert)
-        if trained: axes[0, 1].plot(history.epoch, history[f"r_{expert}"], style, marker=marker, color=COLOURS[expert], label=expert)
-    if not experts: axes[0, 0].plot(history.epoch, history.loss, marker=marker, color=COLOURS["all"])
-    axes[0, 0].set(xlabel="epoch", ylabel="training loss, nats", yscale="log" if experts or (history.loss > 0).all() else "linear")
-    for which in (axes[0, 0].yaxis.set_major_formatter, axes[0, 0].yaxis.set_minor_formatter): which("{x:.3g}")
+        axes[0, 0].plot(
+            history.epoch,
+            history[f"loss_{expert}"],
+            style,
+            marker=marker,
+            color=COLOURS[expert],
+            label=expert,
+        )
+        if trained:
+            axes[0, 1].plot(
+                history.epoch,
+                history[f"r_{expert}"],
+                style,
+                marker=marker,
+                color=COLOURS[expert],
+                label=expert,
+            )
+    if not experts:
+        axes[0, 0].plot(history.epoch, history.loss, marker=marker, color=COLOURS["all"])
+    axes[0, 0].set(
+        xlabel="epoch",
+        ylabel="training loss, nats",
+        yscale="log" if experts or (history.loss > 0).all() else "linear",
+    )
+    for which in (axes[0, 0].yaxis.set_major_formatter, axes[0, 0].yaxis.set_minor_formatter):
+        which("{x:.3g}")
     if trained:
         axes[0, 1].set(xlabel="epoch", ylabel="r (only ratios matter)")
         axes[0, 1].ticklabel_format(axis="y", useOffset=False)
-    if experts: axes[0, 0].legend(frameon=False, title="expert")
+    if experts:
+        axes[0, 0].legend(frameon=False, title="expert")
     for axis in axes.flat:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.spines[["top", "right"]].set_visible(False)
     return fig
 
 # %% ../../nbs/13_report/plot.ipynb #20dda7c5
-def plot_groups(rows:pd.DataFrame):
+def plot_groups(rows: pd.DataFrame):
     "Accuracy of many-, medium- and few-shot classes under the head, balanced and tail preference."
     chosen = select(rows, preference=list(MARKERS), environment="uniform")
     names = [g for g in ("many", "medium", "few", "all") if g in set(chosen.group)]
@@ -88,52 +147,107 @@ def plot_groups(rows:pd.DataFrame):
     present = [p for p in MARKERS if p in set(chosen.preference)]
     for k, preference in enumerate(present):
         values = chosen[chosen.preference == preference].set_index("group").value[names]
-        bars = axis.bar(np.arange(len(names)) + .27 * (k - (len(present) - 1) / 2), values, .25, color=COLOURS[preference], label=preference)
+        bars = axis.bar(
+            np.arange(len(names)) + 0.27 * (k - (len(present) - 1) / 2),
+            values,
+            0.25,
+            color=COLOURS[preference],
+            label=preference,
+        )
         axis.bar_label(bars, fmt="%.0f", fontsize=8)
-    axis.set_xticks(range(len(names)), [f"{n}-shot" if n != "all" else "all classes" for n in names])
+    axis.set_xticks(
+        range(len(names)), [f"{n}-shot" if n != "all" else "all classes" for n in names]
+    )
     axis.set(ylabel="accuracy, %", title="uniform test set, whole (weighted), no prior known")
     axis.title.set_fontsize(9)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, title="preference", ncols=3, fontsize=8, loc="upper center", bbox_to_anchor=(.5, -.12))
+    axis.legend(
+        frameon=False,
+        title="preference",
+        ncols=3,
+        fontsize=8,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.12),
+    )
     return fig
 
 # %% ../../nbs/13_report/plot.ipynb #114f1386
-def environment_table(rows:pd.DataFrame, estimator:str="weighted")->pd.DataFrame: # percent
+def environment_table(rows: pd.DataFrame, estimator: str = "weighted") -> pd.DataFrame:  # percent
     "Accuracy on the test environments: a row for each named preference and prior knowledge."
-    chosen = select(rows, preference=list(MARKERS), group="all", estimator=estimator, prior=["none", "estimated", "true"])
-    table = chosen.assign(environment=chosen.environment.astype(str).map(short), preference=chosen.preference.astype(str), prior=chosen.prior.astype(str))
+    chosen = select(
+        rows,
+        preference=list(MARKERS),
+        group="all",
+        estimator=estimator,
+        prior=["none", "estimated", "true"],
+    )
+    table = chosen.assign(
+        environment=chosen.environment.astype(str).map(short),
+        preference=chosen.preference.astype(str),
+        prior=chosen.prior.astype(str),
+    )
     order = list(dict.fromkeys(table.environment))
-    return table.pivot(index=["prior", "preference"], columns="environment", values="value")[order].round(1)
+    return table.pivot(index=["prior", "preference"], columns="environment", values="value")[
+        order
+    ].round(1)
 
 # %% ../../nbs/13_report/plot.ipynb #9b900717
-_FOUND = {"share_forward": "weight of the forward expert, %", "share_uniform": "weight of the uniform expert, %", "share_backward": "weight of the backward expert, %",
-          "prior_distance": "estimated to true prior, %", "experts": "experts asked"}
+_FOUND = {
+    "share_forward": "weight of the forward expert, %",
+    "share_uniform": "weight of the uniform expert, %",
+    "share_backward": "weight of the backward expert, %",
+    "prior_distance": "estimated to true prior, %",
+    "experts": "experts asked",
+}
 
-def found_table(rows:pd.DataFrame)->pd.DataFrame: # what -> environment; empty where the method reports nothing
+
+def found_table(
+    rows: pd.DataFrame,
+) -> pd.DataFrame:  # what -> environment; empty where the method reports nothing
     "What a method reports of itself on the sampled test sets."
     own = rows[rows.metric.isin(_FOUND) & (rows.estimator == "sampled")]
-    own = own.assign(metric=own.metric.astype(str).map(_FOUND), environment=own.environment.astype(str).map(short))
-    return own.pivot(index="metric", columns="environment", values="value")[list(dict.fromkeys(own.environment))].round(2)
+    own = own.assign(
+        metric=own.metric.astype(str).map(_FOUND),
+        environment=own.environment.astype(str).map(short),
+    )
+    return own.pivot(index="metric", columns="environment", values="value")[
+        list(dict.fromkeys(own.environment))
+    ].round(2)
 
 # %% ../../nbs/13_report/plot.ipynb #e9a5bc84
-def plot_environments(rows:pd.DataFrame):
+def plot_environments(rows: pd.DataFrame):
     "Accuracy of the named preferences from the most head-heavy to the most tail-heavy test set."
     chosen = select(rows, preference=list(MARKERS), group="all")
     fig, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
     for preference, marker in MARKERS.items():
         part = chosen[chosen.preference == preference]
-        if part.empty: continue
-        axis.plot([short(e) for e in part.environment], part.value, marker=marker, color=COLOURS[preference], label=preference)
-    axis.set(xlabel="test set: forward (head-heavy) ... uniform ... backward (tail-heavy)", ylabel="accuracy, %")
+        if part.empty:
+            continue
+        axis.plot(
+            [short(e) for e in part.environment],
+            part.value,
+            marker=marker,
+            color=COLOURS[preference],
+            label=preference,
+        )
+    axis.set(
+        xlabel="test set: forward (head-heavy) ... uniform ... backward (tail-heavy)",
+        ylabel="accuracy, %",
+    )
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, title="preference")
     return fig
 
 # %% ../../nbs/13_report/plot.ipynb #25efa5c6
-def plot_stream(accuracy:pd.DataFrame): # percent; a column for each line, index: images so far
+def plot_stream(accuracy: pd.DataFrame):  # percent; a column for each line, index: images so far
     "Accuracy along a stream of test images, batch by batch."
     fig, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
-    for (name, values), style, colour in zip(accuracy.items(), ("-", "--", "-", ":"), ("#444444", "#56B4E9", "#D55E00", "#000000"), strict=True):
+    for (name, values), style, colour in zip(
+        accuracy.items(),
+        ("-", "--", "-", ":"),
+        ("#444444", "#56B4E9", "#D55E00", "#000000"),
+        strict=True,
+    ):
         axis.plot(accuracy.index, values, style, color=colour, label=name)
     axis.set(xlabel="images so far: head-heavy ... tail-heavy", ylabel="accuracy, %")
     axis.spines[["top", "right"]].set_visible(False)
@@ -141,41 +255,86 @@ def plot_stream(accuracy:pd.DataFrame): # percent; a column for each line, index
     return fig
 
 # %% ../../nbs/13_report/plot.ipynb #7a13e594
-def plot_simplex(rows:pd.DataFrame, # with a grid of preferences
-                 panels=None, # test environments; None: the most shifted ones and the uniform one
-                ):
+def plot_simplex(
+    rows: pd.DataFrame,  # with a grid of preferences
+    panels=None,  # test environments; None: the most shifted ones and the uniform one
+):
     "Accuracy over the preference simplex, a triangle for each test environment."
     grid, panels = select(rows, preference="grid", group="all"), panels or shifted(rows, 3)
     missing = [p for p in panels if p not in set(grid.environment)]
-    if missing: raise ValueError(f"no rows for the environments {missing}: there are {sorted(set(grid.environment))}")
-    fig, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3.5), subplot_kw={"projection": "ternary"}, layout="constrained")
+    if missing:
+        raise ValueError(
+            f"no rows for the environments {missing}: there are {sorted(set(grid.environment))}"
+        )
+    fig, axes = plt.subplots(
+        1,
+        len(panels),
+        figsize=(3.4 * len(panels), 3.5),
+        subplot_kw={"projection": "ternary"},
+        layout="constrained",
+    )
     for axis, panel in zip(axes, panels):
         part = grid[grid.environment == panel]
         corners = part.alpha_forward, part.alpha_uniform, part.alpha_backward
-        colours = axis.tripcolor(*corners, part.value, cmap="cividis", shading="gouraud", rasterized=True)
+        colours = axis.tripcolor(
+            *corners, part.value, cmap="cividis", shading="gouraud", rasterized=True
+        )
         best = part.loc[part.value.idxmax()]
-        axis.plot([best.alpha_forward], [best.alpha_uniform], [best.alpha_backward], "*", color="white", markeredgecolor="black", markersize=13)
-        axis.set_tlabel("forward"); axis.set_llabel("uniform"); axis.set_rlabel("backward")
+        axis.plot(
+            [best.alpha_forward],
+            [best.alpha_uniform],
+            [best.alpha_backward],
+            "*",
+            color="white",
+            markeredgecolor="black",
+            markersize=13,
+        )
+        axis.set_tlabel("forward")
+        axis.set_llabel("uniform")
+        axis.set_rlabel("backward")
         for side in (axis.taxis, axis.laxis, axis.raxis):
-            side.set_label_position("corner"); side.set_ticks([])
-        axis.set_title(f"{panel.replace('-', ' ')}: {part.value.min():.1f} to {part.value.max():.1f} %", fontsize=10, pad=26)
-        fig.colorbar(colours, ax=axis, orientation="horizontal", shrink=.7, label="accuracy, %")
+            side.set_label_position("corner")
+            side.set_ticks([])
+        axis.set_title(
+            f"{panel.replace('-', ' ')}: {part.value.min():.1f} to {part.value.max():.1f} %",
+            fontsize=10,
+            pad=26,
+        )
+        fig.colorbar(colours, ax=axis, orientation="horizontal", shrink=0.7, label="accuracy, %")
     return fig
 
 # %% ../../nbs/13_report/plot.ipynb #2659097a
-def plot_edge(rows:pd.DataFrame):
+def plot_edge(rows: pd.DataFrame):
     "Along the edge from the head to the tail preference: shot groups on the left, test sets on the right."
     fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
     groups = select(rows, preference="edge", environment="uniform", group=["many", "medium", "few"])
     tests = select(rows, preference="edge", environment=shifted(rows, 3), group="all")
-    for axis, part, column, styles in ((axes[0], groups, "group", {"many": "-", "medium": "--", "few": ":"}),
-                                       (axes[1], tests, "environment", dict(zip(shifted(rows, 3), ("-", "--", ":"))))):
+    for axis, part, column, styles in (
+        (axes[0], groups, "group", {"many": "-", "medium": "--", "few": ":"}),
+        (axes[1], tests, "environment", dict(zip(shifted(rows, 3), ("-", "--", ":")))),
+    ):
         for name, style in styles.items():
             line = part[part[column] == name].sort_values("alpha_forward", ascending=False)
-            if len(line): axis.plot(1 - line.alpha_forward, line.value, style, color=COLOURS[name.split("-")[0]], lw=2, label=name)
+            if len(line):
+                axis.plot(
+                    1 - line.alpha_forward,
+                    line.value,
+                    style,
+                    color=COLOURS[name.split("-")[0]],
+                    lw=2,
+                    label=name,
+                )
         axis.set(xlabel="tail weight of the preference (0 head, 1 tail)")
         axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False, title={"group": "classes, uniform test set", "environment": "test set, all classes"}[column], fontsize=8,
-                    ncols=3, loc="upper center", bbox_to_anchor=(.5, -.18))
+        axis.legend(
+            frameon=False,
+            title={"group": "classes, uniform test set", "environment": "test set, all classes"}[
+                column
+            ],
+            fontsize=8,
+            ncols=3,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.18),
+        )
     axes[0].set_ylabel("accuracy, %")
     return fig

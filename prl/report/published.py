@@ -8,50 +8,112 @@ __all__ = ['PROTOCOL', 'read_published', 'beside', 'side_by_side']
 # %% ../../nbs/13_report/published.ipynb #f4f5e2f5
 import pandas as pd
 
-from .compare import title
 from ..data.dataset import ratios_of
 from ..data.lists import RELEASES
 from ..longtail import environments
 from ..method.registry import METHODS
+from .compare import title
 from .plot import short
 
 # %% ../../nbs/13_report/published.ipynb #417b9a4d
-PROTOCOL = ["dataset", "imbalance_ratio", "backbone", "branches", "prior", "estimator", "environment"]
+PROTOCOL = [
+    "dataset",
+    "imbalance_ratio",
+    "backbone",
+    "branches",
+    "prior",
+    "estimator",
+    "environment",
+]
 
-def read_published(path)->pd.DataFrame:
+
+def read_published(path) -> pd.DataFrame:
     "The published figures, or an error that names the column that is missing."
-    try: found = pd.read_csv(path, keep_default_na=False)
-    except (OSError, pd.errors.ParserError) as error: raise ValueError(f"published is {str(path)!r}, which cannot be read as CSV ({error}): give another file, or None") from error
-    missing = [c for c in [*PROTOCOL, "method", "published_as", "top1", "source", "trust"] if c not in found]
-    if missing: raise ValueError(f"{path} lacks {', '.join(missing)}: without all of {', '.join(PROTOCOL)} a figure cannot be compared")
+    try:
+        found = pd.read_csv(path, keep_default_na=False)
+    except (OSError, pd.errors.ParserError) as error:
+        raise ValueError(
+            f"published is {str(path)!r}, which cannot be read as CSV ({error}): give another file, or None"
+        ) from error
+    missing = [
+        c
+        for c in [*PROTOCOL, "method", "published_as", "top1", "source", "trust"]
+        if c not in found
+    ]
+    if missing:
+        raise ValueError(
+            f"{path} lacks {', '.join(missing)}: without all of {', '.join(PROTOCOL)} a figure cannot be compared"
+        )
     return found
 
-def beside(rows:pd.DataFrame, # from `prl.record.collect`
-           published:pd.DataFrame, # from `read_published`
-          )->pd.DataFrame: # a row for each published figure of a protocol and method that we ran
+
+def beside(
+    rows: pd.DataFrame,  # from `prl.record.collect`
+    published: pd.DataFrame,  # from `read_published`
+) -> pd.DataFrame:  # a row for each published figure of a protocol and method that we ran
     "Ours and theirs under one protocol; figures of any other protocol are left out."
     missing = [c for c in PROTOCOL if c not in rows]
-    if missing: raise ValueError(f"our rows lack {', '.join(missing)}: without it no published figure may stand beside them")
-    ours = rows[(rows.metric == "accuracy") & (rows.group == "all") & rows.preference.isin(["none", "balanced"])]
+    if missing:
+        raise ValueError(
+            f"our rows lack {', '.join(missing)}: without it no published figure may stand beside them"
+        )
+    ours = rows[
+        (rows.metric == "accuracy")
+        & (rows.group == "all")
+        & rows.preference.isin(["none", "balanced"])
+    ]
     ours = ours.astype({c: str for c in ("environment", "estimator", "prior")})
     own_step = [name for name, method in METHODS.items() if method.adapt is not None]
-    ours = ours[(ours.prior != "estimated") | ours.method.isin(own_step)]  # a published estimate came from another step than our likelihood
-    of_release = ours.dataset.map({name: r.largest / r.smallest for name, r in RELEASES.items()})  # as it is: the ratio of the release
+    ours = ours[
+        (ours.prior != "estimated") | ours.method.isin(own_step)
+    ]  # a published estimate came from another step than our likelihood
+    of_release = ours.dataset.map(
+        {name: r.largest / r.smallest for name, r in RELEASES.items()}
+    )  # as it is: the ratio of the release
     ours = ours.assign(imbalance_ratio=pd.to_numeric(ours.imbalance_ratio).fillna(of_release))
-    ours = ours.groupby([*PROTOCOL, "method", "setting", "budget"], sort=False).value.agg(ours="mean", seeds="size").reset_index()
-    return ours.merge(published.rename(columns={"top1": "published"}), on=[*PROTOCOL, "method"], how="inner")
+    ours = (
+        ours.groupby([*PROTOCOL, "method", "setting", "budget"], sort=False)
+        .value.agg(ours="mean", seeds="size")
+        .reset_index()
+    )
+    return ours.merge(
+        published.rename(columns={"top1": "published"}), on=[*PROTOCOL, "method"], how="inner"
+    )
 
 # %% ../../nbs/13_report/published.ipynb #446690cc
-def side_by_side(joined:pd.DataFrame, # from `beside`, of one ratio
-                )->pd.DataFrame: # text: system -> prior, whose figures, and an accuracy for each environment
+def side_by_side(
+    joined: pd.DataFrame,  # from `beside`, of one ratio
+) -> pd.DataFrame:  # text: system -> prior, whose figures, and an accuracy for each environment
     "Our row of each system and prior, and below it the published ones with their source."
-    order = [e for e in environments([2, 1], 100, ratios_of(joined.dataset.iloc[0])) if e in set(joined.environment)]
+    order = [
+        e
+        for e in environments([2, 1], 100, ratios_of(joined.dataset.iloc[0]))
+        if e in set(joined.environment)
+    ]
     lines = []
+
     def line(system, prior, whose, part, column):
         accuracy = part.drop_duplicates("environment").set_index("environment")[column]
-        lines.append({"method": system, "prior": prior, "figures": whose, **{short(e): f"{accuracy[e]:.1f}" if e in accuracy else "" for e in order}})
+        lines.append(
+            {
+                "method": system,
+                "prior": prior,
+                "figures": whose,
+                **{short(e): f"{accuracy[e]:.1f}" if e in accuracy else "" for e in order},
+            }
+        )
+
     for (setting, prior), part in joined.groupby(["setting", "prior"], sort=False):
         seeds = part.seeds.iloc[0]
-        line(f"**{title(setting)}**", prior, f"**ours**: {part.budget.iloc[0]}, {seeds} seed{'s' if seeds > 1 else ''}", part, "ours")
-        for (name, source, trust), theirs in part.groupby(["published_as", "source", "trust"], sort=False): line("", "", f"{name}: {source} ({trust})", theirs, "published")
+        line(
+            f"**{title(setting)}**",
+            prior,
+            f"**ours**: {part.budget.iloc[0]}, {seeds} seed{'s' if seeds > 1 else ''}",
+            part,
+            "ours",
+        )
+        for (name, source, trust), theirs in part.groupby(
+            ["published_as", "source", "trust"], sort=False
+        ):
+            line("", "", f"{name}: {source} ({trust})", theirs, "published")
     return pd.DataFrame(lines).set_index("method")

@@ -14,18 +14,22 @@ from scipy import stats
 from .plot import MARKERS, select, shifted, short
 
 # %% ../../nbs/13_report/seeds.ipynb #153d6b42
-def half_width(values)->float: # NaN for one value
+def half_width(values) -> float:  # NaN for one value
     "Half of the 95 % interval of a mean, from Student's t over independent runs."
     values = np.asarray(values, dtype=float)
-    if len(values) < 2: return float("nan")
-    return float(stats.t.ppf(.975, len(values) - 1) * stats.sem(values))
+    if len(values) < 2:
+        return float("nan")
+    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
 
 # %% ../../nbs/13_report/seeds.ipynb #748bce2f
-def paired_table(rows:pd.DataFrame, # of several methods and seeds, from `prl.record.collect`
-                 against:str, # the method that the others are compared with
-                 preference="balanced", # or a dict environment -> preference
-                 panels=None, # test environments; None: the uniform one and two on either side
-                )->pd.DataFrame: # method, environment, mean, half (percent), difference, difference_half (points), seeds
+def paired_table(
+    rows: pd.DataFrame,  # of several methods and seeds, from `prl.record.collect`
+    against: str,  # the method that the others are compared with
+    preference="balanced",  # or a dict environment -> preference
+    panels=None,  # test environments; None: the uniform one and two on either side
+) -> (
+    pd.DataFrame
+):  # method, environment, mean, half (percent), difference, difference_half (points), seeds
     "Mean accuracy of each method with its interval, and its difference to `against` over the seeds that both have."
     panels = panels or shifted(rows, 5)
     wanted = preference if isinstance(preference, dict) else dict.fromkeys(panels, preference)
@@ -35,67 +39,129 @@ def paired_table(rows:pd.DataFrame, # of several methods and seeds, from `prl.re
         by_seed = part.pivot(index="seed", columns="method", values="value")
         for method in by_seed:
             values, pairs = by_seed[method].dropna(), (by_seed[method] - by_seed[against]).dropna()
-            result.append(dict(method=method, environment=environment, mean=values.mean(), half=half_width(values),
-                               difference=pairs.mean(), difference_half=half_width(pairs), seeds=len(values)))
+            result.append(
+                dict(
+                    method=method,
+                    environment=environment,
+                    mean=values.mean(),
+                    half=half_width(values),
+                    difference=pairs.mean(),
+                    difference_half=half_width(pairs),
+                    seeds=len(values),
+                )
+            )
     return pd.DataFrame(result)
 
 # %% ../../nbs/13_report/seeds.ipynb #9ca15df3
-def plot_ablation(table:pd.DataFrame, # from `paired_table`
-                  labels:dict, # method -> what to call it
-                  title:str="",
-                 ):
+def plot_ablation(
+    table: pd.DataFrame,  # from `paired_table`
+    labels: dict,  # method -> what to call it
+    title: str = "",
+):
     "The paper's ablation bars over the test environments, with 95 % intervals."
     panels = list(dict.fromkeys(table.environment))
     fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
     hatches, colours = ("", "//", "..", "xx"), ("#0072B2", "#E69F00", "#999999", "#CC79A7")
     for k, (method, label) in enumerate(labels.items()):
         part = table[table.method == method].set_index("environment").loc[panels]
-        x = np.arange(len(panels)) + .8 * (k - (len(labels) - 1) / 2) / len(labels)
-        axis.bar(x, part["mean"], .75 / len(labels), yerr=part["half"].fillna(0), capsize=2, color=colours[k], hatch=hatches[k], edgecolor="white", label=label)
+        x = np.arange(len(panels)) + 0.8 * (k - (len(labels) - 1) / 2) / len(labels)
+        axis.bar(
+            x,
+            part["mean"],
+            0.75 / len(labels),
+            yerr=part["half"].fillna(0),
+            capsize=2,
+            color=colours[k],
+            hatch=hatches[k],
+            edgecolor="white",
+            label=label,
+        )
     axis.set_xticks(range(len(panels)), [short(p) for p in panels])
     axis.set(ylabel="accuracy, %", xlabel="test set", title=title)
     axis.title.set_fontsize(9)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, ncols=len(labels), fontsize=8, loc="upper center", bbox_to_anchor=(.5, -.18))
+    axis.legend(
+        frameon=False,
+        ncols=len(labels),
+        fontsize=8,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.18),
+    )
     return fig
 
 # %% ../../nbs/13_report/seeds.ipynb #feb87a64
-def _with_half(mean, half): return f"{mean:.1f}" if np.isnan(half) else f"{mean:.1f} ± {half:.1f}"
+def _with_half(mean, half):
+    return f"{mean:.1f}" if np.isnan(half) else f"{mean:.1f} ± {half:.1f}"
 
-def difference_table(tables:dict, # name -> table of `paired_table`
-                     labels:dict, # method -> what to call it
-                    )->pd.DataFrame:
+
+def difference_table(
+    tables: dict,  # name -> table of `paired_table`
+    labels: dict,  # method -> what to call it
+) -> pd.DataFrame:
     "Accuracy of the reference method, and of the others their paired difference to it, with 95 % intervals."
     cells = {}
     for name, table in tables.items():
         for r in table.itertuples():
             reference = r.method == next(iter(labels))
             kind = "accuracy, %" if reference else "difference, points"
-            cells[name, labels[r.method], kind, short(r.environment)] = _with_half(r.mean, r.half) if reference else _with_half(r.difference, r.difference_half)
-    flat = pd.Series(cells).rename_axis(["preference", "method", "", "environment"]).unstack("environment")
-    order = [(n, label, "accuracy, %" if k == 0 else "difference, points") for n in tables for k, label in enumerate(labels.values())]
-    return flat.loc[order, [short(e) for e in dict.fromkeys(next(iter(tables.values())).environment)]]
+            cells[name, labels[r.method], kind, short(r.environment)] = (
+                _with_half(r.mean, r.half)
+                if reference
+                else _with_half(r.difference, r.difference_half)
+            )
+    flat = (
+        pd.Series(cells)
+        .rename_axis(["preference", "method", "", "environment"])
+        .unstack("environment")
+    )
+    order = [
+        (n, label, "accuracy, %" if k == 0 else "difference, points")
+        for n in tables
+        for k, label in enumerate(labels.values())
+    ]
+    return flat.loc[
+        order, [short(e) for e in dict.fromkeys(next(iter(tables.values())).environment)]
+    ]
 
 # %% ../../nbs/13_report/seeds.ipynb #e2550e64
-def control_table(values:dict, # (what, seed) -> {"tail", "head", "monotonicity"} from `prl.control`
-                 )->pd.DataFrame:
+def control_table(
+    values: dict,  # (what, seed) -> {"tail", "head", "monotonicity"} from `prl.control`
+) -> pd.DataFrame:
     "Control of each method, mean over seeds with its 95 % interval."
     frame = pd.DataFrame(values).T.rename_axis(["method", "seed"])
-    names = {"tail": "few-shot gained, points", "head": "many-shot given up, points", "monotonicity": "monotonicity (Spearman)"}
+    names = {
+        "tail": "few-shot gained, points",
+        "head": "many-shot given up, points",
+        "monotonicity": "monotonicity (Spearman)",
+    }
     digits = {"monotonicity": 2}
+
     def cell(column, part):
         d, half = digits.get(column, 1), half_width(part)
         return f"{part.mean():.{d}f}" + ("" if np.isnan(half) else f" ± {half:.{d}f}")
-    table = {method: {names[c]: cell(c, part[c]) for c in part} | {"seeds": len(part)} for method, part in frame.groupby("method", sort=False)}
+
+    table = {
+        method: {names[c]: cell(c, part[c]) for c in part} | {"seeds": len(part)}
+        for method, part in frame.groupby("method", sort=False)
+    }
     return pd.DataFrame(table).T.rename_axis("method")
 
 # %% ../../nbs/13_report/seeds.ipynb #2de24e7c
-def seed_table(rows:pd.DataFrame, # of runs on one data set with one budget
-              )->pd.DataFrame: # setting, preference -> environment
+def seed_table(
+    rows: pd.DataFrame,  # of runs on one data set with one budget
+) -> pd.DataFrame:  # setting, preference -> environment
     "Accuracy on all test environments, mean over the seeds with its 95 % interval."
     chosen = select(rows, preference=list(MARKERS), group="all")
-    chosen = chosen.assign(environment=chosen.environment.astype(str).map(short), preference=chosen.preference.astype(str))
+    chosen = chosen.assign(
+        environment=chosen.environment.astype(str).map(short),
+        preference=chosen.preference.astype(str),
+    )
     order = list(dict.fromkeys(chosen.environment))
-    if chosen.duplicated(["setting", "seed", "preference", "environment"]).any(): raise ValueError("two runs have the same setting and seed: compare one data set and ratio at a time")
-    cells = chosen.groupby(["setting", "preference", "environment"], sort=False).value.agg(lambda v: _with_half(v.mean(), half_width(v)))
+    if chosen.duplicated(["setting", "seed", "preference", "environment"]).any():
+        raise ValueError(
+            "two runs have the same setting and seed: compare one data set and ratio at a time"
+        )
+    cells = chosen.groupby(["setting", "preference", "environment"], sort=False).value.agg(
+        lambda v: _with_half(v.mean(), half_width(v))
+    )
     return cells.unstack("environment")[order]

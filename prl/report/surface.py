@@ -9,19 +9,21 @@ __all__ = ['plot_surface', 'plot_preferences']
 import itertools
 
 import matplotlib.pyplot as plt
-import mpltern  # registers the "ternary" projection
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.tri import Triangulation
 
+from ..interval import bootstrap
 from .compare import title, weights
 from .frontier import PANELS, Reach, outermost
-from ..interval import bootstrap
 
 # %% ../../nbs/13_report/surface.ipynb #2e43e38f
 _LABELS = [f"{e.replace('-', ' ')}, %" for e in PANELS]
 
-def _solid_and_flat(fig, places, draw): # the three accuracies in space, then the head-heavy test set against each of the others
+
+def _solid_and_flat(
+    fig, places, draw
+):  # the three accuracies in space, then the head-heavy test set against each of the others
     solid = fig.add_subplot(places[0], projection="3d", computed_zorder=False)
     flat = [fig.add_subplot(p) for p in places[1:]]
     for axis, dims in ((solid, (0, 1, 2)), *zip(flat, ((0, 2), (0, 1)))):
@@ -29,69 +31,163 @@ def _solid_and_flat(fig, places, draw): # the three accuracies in space, then th
         axis.set(**{f"{x}label": _LABELS[d] for x, d in zip("xyz", dims)})
         axis.locator_params(nbins=5)
     solid.view_init(elev=22, azim=-52)
-    solid.set_box_aspect((1.15, 1, .9), zoom=.95)
-    fig.get_layout_engine().set(wspace=.07)
-    for axis in flat: axis.spines[["top", "right"]].set_visible(False)
+    solid.set_box_aspect((1.15, 1, 0.9), zoom=0.95)
+    fig.get_layout_engine().set(wspace=0.07)
+    for axis in flat:
+        axis.spines[["top", "right"]].set_visible(False)
     return solid, flat
 
-def plot_surface(dial:Reach, # the surface: of its first seed, one training
-                 others:list=(), # of `Reach`, small dots
-                 points:list=(), # of `Answered`: fixed classifiers, and what their test-time step makes of them
-                ):
+
+def plot_surface(
+    dial: Reach,  # the surface: of its first seed, one training
+    others: list = (),  # of `Reach`, small dots
+    points: list = (),  # of `Answered`: fixed classifiers, and what their test-time step makes of them
+):
     "Accuracy on a head-heavy, the uniform and a tail-heavy test set of every preference of one training; the others are of the same seed where they have it, else of their first."
     seed, surface, tail = dial.seeds[0], dial.accuracies(dial.correct[0]), 1 - dial.alphas[:, 0]
-    def own(s): return s.seeds.index(seed) if seed in s.seeds else 0
+
+    def own(s):
+        return s.seeds.index(seed) if seed in s.seeds else 0
+
     clouds = {f"{title(o.setting)}, all settings": o.accuracies(o.correct[own(o)]) for o in others}
     alone = {}
     for s in points:
         k, label = own(s), s.correct[0].label.to_numpy()
         for prior, said in (("none", ""), ("estimated", ", after its test-time step")):
             right = [s.matrix("none", prior, e) for e in PANELS]
-            if right[0] is not None: alone[title(s.setting) + said] = [100 * r[k] @ weights(label, s.records[k]["train_counts"], e) for r, e in zip(right, PANELS)]
-    floor = min(at[:, 2].min() for at in (surface, *clouds.values(), *(np.array([a]) for a in alone.values())))
-    triangles = Triangulation(dial.alphas[:, 1] + dial.alphas[:, 0] / 2, dial.alphas[:, 0]).triangles  # neighbours on the simplex
+            if right[0] is not None:
+                alone[title(s.setting) + said] = [
+                    100 * r[k] @ weights(label, s.records[k]["train_counts"], e)
+                    for r, e in zip(right, PANELS)
+                ]
+    floor = min(
+        at[:, 2].min()
+        for at in (surface, *clouds.values(), *(np.array([a]) for a in alone.values()))
+    )
+    triangles = Triangulation(
+        dial.alphas[:, 1] + dial.alphas[:, 0] / 2, dial.alphas[:, 0]
+    ).triangles  # neighbours on the simplex
     fig = plt.figure(figsize=(13, 4.8), layout="constrained")
+
     def draw(axis, dims):
-        if len(dims) == 3: axis.plot_trisurf(*surface.T, triangles=triangles, color="#BBBBBB", linewidth=0, alpha=.4)
-        for (label, cloud), marker in zip(clouds.items(), itertools.cycle(".x+1")): axis.plot(*cloud[:, dims].T, marker, color="#D55E00", markersize=3, ls="", label=label)
+        if len(dims) == 3:
+            axis.plot_trisurf(
+                *surface.T, triangles=triangles, color="#BBBBBB", linewidth=0, alpha=0.4
+            )
+        for (label, cloud), marker in zip(clouds.items(), itertools.cycle(".x+1")):
+            axis.plot(*cloud[:, dims].T, marker, color="#D55E00", markersize=3, ls="", label=label)
         axis.scatter(*surface[:, dims].T, c=tail, cmap="cividis", vmin=0, vmax=1, s=14)
         for (label, at), marker in zip(alone.items(), itertools.cycle("sDov^<>P*")):
-            axis.plot(*[[at[d]] for d in dims], marker, color="black", markersize=7, ls="", label=label)
-            if len(dims) == 3: axis.plot([at[0]] * 2, [at[1]] * 2, [at[2], floor], color="black", lw=.8)  # where it stands
+            axis.plot(
+                *[[at[d]] for d in dims], marker, color="black", markersize=7, ls="", label=label
+            )
+            if len(dims) == 3:
+                axis.plot(
+                    [at[0]] * 2, [at[1]] * 2, [at[2], floor], color="black", lw=0.8
+                )  # where it stands
+
     _, flat = _solid_and_flat(fig, [*fig.add_gridspec(1, 3, width_ratios=(1.6, 1, 1))], draw)
     fig.colorbar(flat[1].collections[0], ax=flat[1], label="tail weight of the preference, 1 − α₁")
-    fig.legend(*flat[0].get_legend_handles_labels(), frameon=False, ncols=3, loc="outside lower center", fontsize=9)
-    fig.suptitle(f"{title(dial.setting)}, seed {seed}: all {len(surface)} preferences of one training", fontsize=10)
+    fig.legend(
+        *flat[0].get_legend_handles_labels(),
+        frameon=False,
+        ncols=3,
+        loc="outside lower center",
+        fontsize=9,
+    )
+    fig.suptitle(
+        f"{title(dial.setting)}, seed {seed}: all {len(surface)} preferences of one training",
+        fontsize=10,
+    )
     return fig
 
 # %% ../../nbs/13_report/surface.ipynb #aee17c55
-def plot_preferences(dial:Reach, # its first seed
-                     many_above:int=100, few_below:int=20, # borders of the shot groups
-                     resamples:int=299,
-                    ):
+def plot_preferences(
+    dial: Reach,  # its first seed
+    many_above: int = 100,
+    few_below: int = 20,  # borders of the shot groups
+    resamples: int = 299,
+):
     "Points of many-shot accuracy (or of the most frequent group that has classes) that each preference gains over the balanced one: on the surface and on the simplex; triangles where the paired 95 % interval over test images, each by itself, leaves out zero."
-    right, was, (group, _) = dial.correct[0], dial.balanced[0], outermost(dial.train_counts, many_above, few_below)
+    right, was, (group, _) = (
+        dial.correct[0],
+        dial.balanced[0],
+        outermost(dial.train_counts, many_above, few_below),
+    )
     counted = weights(dial.labels, dial.train_counts, "uniform", group, many_above, few_below)
-    gain, low, high = np.array([bootstrap((r.astype(np.int8) - was)[None], counted, resamples) for r in right]).T
-    kinds = {"raises": ("^", low > 0), "lowers": ("v", high < 0), "cannot be told from balanced": ("o", (low <= 0) & (high >= 0))}
-    shown = np.where(kinds["cannot be told from balanced"][1], 0., gain)  # a colour only where there is something to say
+    gain, low, high = np.array(
+        [bootstrap((r.astype(np.int8) - was)[None], counted, resamples) for r in right]
+    ).T
+    kinds = {
+        "raises": ("^", low > 0),
+        "lowers": ("v", high < 0),
+        "cannot be told from balanced": ("o", (low <= 0) & (high >= 0)),
+    }
+    shown = np.where(
+        kinds["cannot be told from balanced"][1], 0.0, gain
+    )  # a colour only where there is something to say
     surface, middle = dial.accuracies(right), dial.accuracies(was)
-    norm = TwoSlopeNorm(0, min(gain.min(), -1.), max(gain.max(), 1.))  # the common classes can lose far more than they can gain
-    how = dict(cmap=LinearSegmentedColormap.from_list("gain", ["#D55E00", "#FFFFFF", "#0072B2"]), norm=norm, edgecolors="#444444", linewidths=.3)
+    norm = TwoSlopeNorm(
+        0, min(gain.min(), -1.0), max(gain.max(), 1.0)
+    )  # the common classes can lose far more than they can gain
+    how = dict(
+        cmap=LinearSegmentedColormap.from_list("gain", ["#D55E00", "#FFFFFF", "#0072B2"]),
+        norm=norm,
+        edgecolors="#444444",
+        linewidths=0.3,
+    )
     fig = plt.figure(figsize=(13, 4.8), layout="constrained")
     places = fig.add_gridspec(1, 3, width_ratios=(1.6, 1, 1.25))
+
     def draw(axis, dims):
         for name, (marker, chosen) in kinds.items():
-            if chosen.any(): axis.scatter(*surface[chosen][:, dims].T, c=shown[chosen], marker=marker, s=22, label=f"{name} ({chosen.sum()})", **how)
-        axis.plot(*[[middle[d]] for d in dims], "*", color="black", markersize=13, ls="", label="balanced preference")
+            if chosen.any():
+                axis.scatter(
+                    *surface[chosen][:, dims].T,
+                    c=shown[chosen],
+                    marker=marker,
+                    s=22,
+                    label=f"{name} ({chosen.sum()})",
+                    **how,
+                )
+        axis.plot(
+            *[[middle[d]] for d in dims],
+            "*",
+            color="black",
+            markersize=13,
+            ls="",
+            label="balanced preference",
+        )
+
     solid, flat = _solid_and_flat(fig, [places[0], places[1]], draw)
     triangle = fig.add_subplot(places[2], projection="ternary")
     for marker, chosen in kinds.values():
-        if chosen.any(): triangle.scatter(*dial.alphas[chosen].T, c=shown[chosen], marker=marker, s=30, **how)
-    triangle.set_tlabel("forward"); triangle.set_llabel("uniform"); triangle.set_rlabel("backward")
-    for side in (triangle.taxis, triangle.laxis, triangle.raxis): side.set_label_position("corner"); side.set_ticks([])
-    fig.colorbar(triangle.collections[0], ax=triangle, shrink=.8, pad=.15, ticks=[norm.vmin, norm.vmin / 2, 0, norm.vmax / 2, norm.vmax], format="{x:+.1f}", label=f"{group}-shot accuracy against balanced, points")
-    legend = fig.legend(*flat[0].get_legend_handles_labels(), frameon=False, ncols=4, loc="outside lower center", fontsize=9, title=f"{group}-shot accuracy: the preference")
-    for marker in legend.legend_handles[:-1]: marker.set_facecolor("none")  # a shape there, the colours are in the bar
+        if chosen.any():
+            triangle.scatter(*dial.alphas[chosen].T, c=shown[chosen], marker=marker, s=30, **how)
+    triangle.set_tlabel("forward")
+    triangle.set_llabel("uniform")
+    triangle.set_rlabel("backward")
+    for side in (triangle.taxis, triangle.laxis, triangle.raxis):
+        side.set_label_position("corner")
+        side.set_ticks([])
+    fig.colorbar(
+        triangle.collections[0],
+        ax=triangle,
+        shrink=0.8,
+        pad=0.15,
+        ticks=[norm.vmin, norm.vmin / 2, 0, norm.vmax / 2, norm.vmax],
+        format="{x:+.1f}",
+        label=f"{group}-shot accuracy against balanced, points",
+    )
+    legend = fig.legend(
+        *flat[0].get_legend_handles_labels(),
+        frameon=False,
+        ncols=4,
+        loc="outside lower center",
+        fontsize=9,
+        title=f"{group}-shot accuracy: the preference",
+    )
+    for marker in legend.legend_handles[:-1]:
+        marker.set_facecolor("none")  # a shape there, the colours are in the bar
     fig.suptitle(f"{title(dial.setting)}, seed {dial.seeds[0]}", fontsize=10)
     return fig

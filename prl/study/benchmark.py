@@ -12,7 +12,6 @@ import contextlib
 import importlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,60 +27,83 @@ from torch.utils.data import DataLoader
 from torchvision.io import decode_jpeg, read_file
 from torchvision.transforms import v2
 
+from ..data.decode import TRIES
+from ..data.images import Files
+from ..data.lists import RELEASES
 from ..fit.config import Config
+from ..fit.step import stage_of
 from ..method.registry import METHODS
 from ..model.size import images_per_second, size
-from ..data.images import Files
-from ..data.decode import TRIES
-from ..data.lists import RELEASES
 from .many import with_first_stages
-from ..fit.step import stage_of
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when a first profile begins: no lines about GPUs that are not there
+os.environ.setdefault(
+    "KINETO_LOG_LEVEL", "99"
+)  # read when a first profile begins: no lines about GPUs that are not there
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 # %% ../../nbs/12_study/benchmark.ipynb #a87b5279
-def wait(device)->None:
-    if torch.device(device).type == "cuda": torch.cuda.synchronize()
+def wait(device) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize()
 
-def seconds(call:Callable, times:int, device="cpu")->float:
+
+def seconds(call: Callable, times: int, device="cpu") -> float:
     "Of one of `times` calls in a row."
     wait(device)
     before = time.perf_counter()
-    for _ in range(times): call()
+    for _ in range(times):
+        call()
     wait(device)
     return (time.perf_counter() - before) / times
 
-def in_turn(systems:dict, # name -> callable that returns its seconds
-            rounds:int,
-           )->pd.DataFrame: # a row for each round, a column for each system
+
+def in_turn(
+    systems: dict,  # name -> callable that returns its seconds
+    rounds: int,
+) -> pd.DataFrame:  # a row for each round, a column for each system
     "Every system once a round, in another order each round."
     names, found = list(systems), []
     for k in range(rounds):
-        order = names[k % len(names):] + names[:k % len(names)]
+        order = names[k % len(names) :] + names[: k % len(names)]
         taken = {name: systems[name]() for name in order}
         found.append({name: taken[name] for name in names})
     return pd.DataFrame(found)
 
-def beside(times:pd.DataFrame, # from `in_turn`
-           one:str, # the system that the others are divided by
-           name:str="ratio", # what to call it
-          )->pd.DataFrame: # a row for each system: median seconds, and the ratio's median, smallest and largest
+
+def beside(
+    times: pd.DataFrame,  # from `in_turn`
+    one: str,  # the system that the others are divided by
+    name: str = "ratio",  # what to call it
+) -> (
+    pd.DataFrame
+):  # a row for each system: median seconds, and the ratio's median, smallest and largest
     "How many times as long as `one` each system takes, round by round."
     share = times.div(times[one], axis=0)
-    return pd.DataFrame({"seconds": times.median(), name: share.median(), "from": share.min(), "to": share.max()})
+    return pd.DataFrame(
+        {"seconds": times.median(), name: share.median(), "from": share.min(), "to": share.max()}
+    )
 
 # %% ../../nbs/12_study/benchmark.ipynb #e7d38c0b
-def apart(script:str, # Python; its one argument is `about` as JSON
-          about:dict, limit:float=600, # seconds
-          **environment)->dict:
+def apart(
+    script: str,  # Python; its one argument is `about` as JSON
+    about: dict,
+    limit: float = 600,  # seconds
+    **environment,
+) -> dict:
     "Run a script in a process of its own and return what its last line says."
-    done = subprocess.run([sys.executable, "-c", script, json.dumps(about)], capture_output=True, text=True, timeout=limit,
-                          env=os.environ | {k: str(v) for k, v in environment.items()})
-    if done.returncode: raise RuntimeError(f"the process ended with {done.returncode}: {done.stderr[-2000:]}")
+    done = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(about)],
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        env=os.environ | {k: str(v) for k, v in environment.items()},
+    )
+    if done.returncode:
+        raise RuntimeError(f"the process ended with {done.returncode}: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
+
 
 PEAK = """
 def peak_mib(): # of this process alone, Python and PyTorch included
@@ -91,119 +113,270 @@ def peak_mib(): # of this process alone, Python and PyTorch included
 """  # for scripts
 
 # %% ../../nbs/12_study/benchmark.ipynb #dbc453a8
-def peaks(device, dtype)->dict: # FLOP/s, bytes/s, seconds of the smallest kernel
+def peaks(device, dtype) -> dict:  # FLOP/s, bytes/s, seconds of the smallest kernel
     "What the device reaches at best."
     n = 8192 if torch.device(device).type == "cuda" else 2048
-    a, x, small = torch.randn(n, n, device=device, dtype=dtype), torch.empty(256 << 20, dtype=torch.uint8, device=device), torch.zeros(1, device=device)
+    a, x, small = (
+        torch.randn(n, n, device=device, dtype=dtype),
+        torch.empty(256 << 20, dtype=torch.uint8, device=device),
+        torch.zeros(1, device=device),
+    )
     y = torch.empty_like(x)
-    for warm in (lambda: a @ a, lambda: y.copy_(x), lambda: small.add_(1)): seconds(warm, 3, device)
+    for warm in (lambda: a @ a, lambda: y.copy_(x), lambda: small.add_(1)):
+        seconds(warm, 3, device)
     best = lambda call, times: min(seconds(call, times, device) for _ in range(5))
-    return {"flops": 2 * n**3 / best(lambda: a @ a, 3), "bandwidth": 2 * x.nbytes / best(lambda: y.copy_(x), 3), "launch": best(lambda: small.add_(1), 1000)}
+    return {
+        "flops": 2 * n**3 / best(lambda: a @ a, 3),
+        "bandwidth": 2 * x.nbytes / best(lambda: y.copy_(x), 3),
+        "launch": best(lambda: small.add_(1), 1000),
+    }
+
 
 class Traffic(TorchDispatchMode):
     "Bytes that the operations of a step read and write, each by itself, and how many operations there are."
-    def __init__(self): super().__init__(); self.bytes, self.operations = 0, 0
+
+    def __init__(self):
+        super().__init__()
+        self.bytes, self.operations = 0, 0
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         if not func.is_view:
-            moved = torch.utils._pytree.tree_leaves((args, kwargs, out if "out" not in func._schema.name else ()))
-            self.bytes += sum(x.nbytes for x in moved if isinstance(x, torch.Tensor) and x.device.type != "meta")
+            moved = torch.utils._pytree.tree_leaves(
+                (args, kwargs, out if "out" not in func._schema.name else ())
+            )
+            self.bytes += sum(
+                x.nbytes for x in moved if isinstance(x, torch.Tensor) and x.device.type != "meta"
+            )
             self.operations += 1
         return out
 
-def work(step:Callable)->dict: # FLOPs, bytes, operations
+
+def work(step: Callable) -> dict:  # FLOPs, bytes, operations
     "What one call of `step` asks of the device."
-    with FlopCounterMode(display=False) as flops, Traffic() as traffic: step()
-    return {"flops": flops.get_total_flops(), "bytes": traffic.bytes, "operations": traffic.operations}
+    with FlopCounterMode(display=False) as flops, Traffic() as traffic:
+        step()
+    return {
+        "flops": flops.get_total_flops(),
+        "bytes": traffic.bytes,
+        "operations": traffic.operations,
+    }
 
 # %% ../../nbs/12_study/benchmark.ipynb #b636eae5
-KINDS = {"convolution, backward": ("convolution_backward",), "convolution, forward": ("mkldnn_convolution", "cudnn_convolution", "_slow_conv2d_forward", "thnn_conv2d"),
-         "batch-norm": ("batch_norm",), "heads and loss": ("aten::mm", "aten::bmm", "addmm", "softmax", "nll_loss", "norm", "aten::mul", "aten::div", "logsumexp", "aten::sum"),
-         "ReLU and sums": ("clamp_min", "threshold_backward", "relu", "aten::add"), "optimiser": ("_fused_sgd_", "_foreach", "SGD"), "conversions": ("copy_",),
-         "augmentation": ("gather", "index", "aten::round", "aten::cos", "aten::sin", "bitwise", "aten::ge", "aten::lt", "clamp")}
+KINDS = {
+    "convolution, backward": ("convolution_backward",),
+    "convolution, forward": (
+        "mkldnn_convolution",
+        "cudnn_convolution",
+        "_slow_conv2d_forward",
+        "thnn_conv2d",
+    ),
+    "batch-norm": ("batch_norm",),
+    "heads and loss": (
+        "aten::mm",
+        "aten::bmm",
+        "addmm",
+        "softmax",
+        "nll_loss",
+        "norm",
+        "aten::mul",
+        "aten::div",
+        "logsumexp",
+        "aten::sum",
+    ),
+    "ReLU and sums": ("clamp_min", "threshold_backward", "relu", "aten::add"),
+    "optimiser": ("_fused_sgd_", "_foreach", "SGD"),
+    "conversions": ("copy_",),
+    "augmentation": (
+        "gather",
+        "index",
+        "aten::round",
+        "aten::cos",
+        "aten::sin",
+        "bitwise",
+        "aten::ge",
+        "aten::lt",
+        "clamp",
+    ),
+}
 
-def step_profile(step:Callable, times:int=5, device="cpu")->pd.Series: # kind -> seconds of a step
+
+def step_profile(
+    step: Callable, times: int = 5, device="cpu"
+) -> pd.Series:  # kind -> seconds of a step
     "Time of a step by kind of operation: of the kernels on a GPU, of the operations themselves on a CPU."
     on_gpu = torch.device(device).type == "cuda"
     with profile(activities=[ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu) as profiled:
-        for _ in range(times): step()
+        for _ in range(times):
+            step()
         wait(device)
-    found = dict.fromkeys([*KINDS, "other"], 0.)
+    found = dict.fromkeys([*KINDS, "other"], 0.0)
     for event in profiled.key_averages():
-        if on_gpu and event.device_type != torch.autograd.DeviceType.CPU: continue  # an operation brings its kernels' time; they are listed once more
-        if on_gpu and "::" not in event.key: continue  # the profiler's own
-        kind = next((k for k, names in KINDS.items() if any(n in event.key for n in names)), "other")
-        found[kind] += (event.self_device_time_total if on_gpu else event.self_cpu_time_total) / 1e6 / times
+        if on_gpu and event.device_type != torch.autograd.DeviceType.CPU:
+            continue  # an operation brings its kernels' time; they are listed once more
+        if on_gpu and "::" not in event.key:
+            continue  # the profiler's own
+        kind = next(
+            (k for k, names in KINDS.items() if any(n in event.key for n in names)), "other"
+        )
+        found[kind] += (
+            (event.self_device_time_total if on_gpu else event.self_cpu_time_total) / 1e6 / times
+        )
     return pd.Series(found)
 
 # %% ../../nbs/12_study/benchmark.ipynb #621a3a99
-def make_photographs(folder, count:int, seed:int=0)->list: # names of the files
+def make_photographs(folder, count: int, seed: int = 0) -> list:  # names of the files
     "JPEG files of 500 x 375 pixels: smooth colours and noise, which compress like photographs."
     rng, names = np.random.default_rng(seed), [f"{i}.jpg" for i in range(count)]
     for name in names:
-        smooth = np.asarray(Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)).resize((500, 375), Image.Resampling.BICUBIC))
-        Image.fromarray((smooth + rng.normal(0, 12, smooth.shape)).clip(0, 255).astype(np.uint8)).save(Path(folder) / name, quality=90)
+        smooth = np.asarray(
+            Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)).resize(
+                (500, 375), Image.Resampling.BICUBIC
+            )
+        )
+        Image.fromarray(
+            (smooth + rng.normal(0, 12, smooth.shape)).clip(0, 255).astype(np.uint8)
+        ).save(Path(folder) / name, quality=90)
     return names
+
 
 class Photographs(torch.utils.data.Dataset):
     "The usual data set: a path, a reader, a random crop of 224 x 224 pixels."
-    def __init__(self, paths, reader):
-        self.paths, self.reader, self.crop = paths, reader, v2.Compose([v2.RandomResizedCrop(224, antialias=True), v2.RandomHorizontalFlip()])
 
-    def __len__(self): return len(self.paths)
+    def __init__(self, paths, reader):
+        self.paths, self.reader, self.crop = (
+            paths,
+            reader,
+            v2.Compose([v2.RandomResizedCrop(224, antialias=True), v2.RandomHorizontalFlip()]),
+        )
+
+    def __len__(self):
+        return len(self.paths)
 
     def __getitem__(self, i):
         image = self.crop(self.reader(str(self.paths[i])))
-        return image if isinstance(image, torch.Tensor) else torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        return (
+            image
+            if isinstance(image, torch.Tensor)
+            else torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        )
 
-def pillow(path): return Image.open(path).convert("RGB")
-def torchvision_io(path): return decode_jpeg(read_file(path))
-def torchcodec(path): return importlib.import_module("torchcodec.decoders").decode_image(path)
 
-def readers()->dict: # name -> path to image
+def pillow(path):
+    return Image.open(path).convert("RGB")
+
+
+def torchvision_io(path):
+    return decode_jpeg(read_file(path))
+
+
+def torchcodec(path):
+    return importlib.import_module("torchcodec.decoders").decode_image(path)
+
+
+def readers() -> dict:  # name -> path to image
     "Those whose libraries are here and can read a JPEG."
     with tempfile.TemporaryDirectory() as folder:
         path, found = str(Path(folder) / make_photographs(folder, 1)[0]), {}
         for reader in (pillow, torchvision_io, torchcodec):
-            with contextlib.suppress(Exception): found[reader.__name__] = (reader, reader(path))[0]  # a library may be missing or lack its own
+            with contextlib.suppress(Exception):
+                found[reader.__name__] = (reader, reader(path))[
+                    0
+                ]  # a library may be missing or lack its own
     return found
 
-def images_read(folder, names:list, reader=None, # None: `prl.data.images`
-                workers:int=0, batch_size:int=32)->float: # images a second
+
+def images_read(
+    folder,
+    names: list,
+    reader=None,  # None: `prl.data.images`
+    workers: int = 0,
+    batch_size: int = 32,
+) -> float:  # images a second
     "Of one pass over files, the start of the worker processes included."
     before = time.perf_counter()
-    if reader is None: batches = Files(names, 224, folder, workers).crops(list(torch.arange(len(names)).split(batch_size)), list(torch.rand(len(names), TRIES, 4).split(batch_size)))
-    else: batches = DataLoader(Photographs([Path(folder) / n for n in names], reader), batch_size, num_workers=workers, worker_init_fn=_one_thread)
-    for _ in batches: pass
+    if reader is None:
+        batches = Files(names, 224, folder, workers).crops(
+            list(torch.arange(len(names)).split(batch_size)),
+            list(torch.rand(len(names), TRIES, 4).split(batch_size)),
+        )
+    else:
+        batches = DataLoader(
+            Photographs([Path(folder) / n for n in names], reader),
+            batch_size,
+            num_workers=workers,
+            worker_init_fn=_one_thread,
+        )
+    for _ in batches:
+        pass
     return len(names) / (time.perf_counter() - before)
 
-def _one_thread(worker): torch.set_num_threads(1)
+
+def _one_thread(worker):
+    torch.set_num_threads(1)
 
 # %% ../../nbs/12_study/benchmark.ipynb #61260459
-def cost(throughput:dict, # (dataset, branches) -> training images a second of one device
-         methods, # names of prl.method.METHODS
-         seeds:int=3,
-         devices=(1, 8, 64),
-         price:float=None, # of a device for an hour
-        )->pd.DataFrame: # a row for each data set: trainings, device-hours, hours on so many devices, and their price
+def cost(
+    throughput: dict,  # (dataset, branches) -> training images a second of one device
+    methods,  # names of prl.method.METHODS
+    seeds: int = 3,
+    devices=(1, 8, 64),
+    price: float = None,  # of a device for an hour
+) -> (
+    pd.DataFrame
+):  # a row for each data set: trainings, device-hours, hours on so many devices, and their price
     "Time of every method's published schedule on every data set."
     rows = []
     for dataset in dict.fromkeys(d for d, _ in throughput):
-        every = with_first_stages([Config(dataset=dataset, method=name) for name in methods])  # one that two methods share is trained once
+        every = with_first_stages(
+            [Config(dataset=dataset, method=name) for name in methods]
+        )  # one that two methods share is trained once
         stages = [stage for c in every if (stage := stage_of(c)).epochs]
-        hours = seeds * sum(stage.epochs * RELEASES[dataset].train_images / throughput[dataset, stage.branches] / 3600 for stage in stages)
-        row = {"dataset": dataset, "trainings": seeds * len(stages), "device-hours": hours} | {f"hours on {n}": hours / n for n in devices}
+        hours = seeds * sum(
+            stage.epochs
+            * RELEASES[dataset].train_images
+            / throughput[dataset, stage.branches]
+            / 3600
+            for stage in stages
+        )
+        row = {"dataset": dataset, "trainings": seeds * len(stages), "device-hours": hours} | {
+            f"hours on {n}": hours / n for n in devices
+        }
         rows.append(row | ({"price": hours * price} if price else {}))
     return pd.DataFrame(rows)
 
 # %% ../../nbs/12_study/benchmark.ipynb #ed48d026
-def size_rows(backbone:str, num_classes:int, image_size:int, batch_size:int, repeats:int=5)->list: # of two dicts
+def size_rows(
+    backbone: str, num_classes: int, image_size: int, batch_size: int, repeats: int = 5
+) -> list:  # of two dicts
     "Size and speed of an untrained PRL model with one branch: with its hypernetwork, and as a specialist without."
     config = Config(dataset="cifar100", backbone=backbone, image_size=image_size)
-    model = METHODS["prl"].build(config, [str(c) for c in range(num_classes)], [1] * num_classes, [.5] * 3, [.25] * 3).eval()
+    model = (
+        METHODS["prl"]
+        .build(
+            config, [str(c) for c in range(num_classes)], [1] * num_classes, [0.5] * 3, [0.25] * 3
+        )
+        .eval()
+    )
     images = torch.randint(0, 256, (batch_size, 3, image_size, image_size), dtype=torch.uint8)
     found = size(model, images[:1])
-    about = {"backbone": backbone, "classes": num_classes, "pixels": image_size, "batch": batch_size}
-    return [about | {"classifier": name, "parameters": found[p + "parameters"], "megabytes": found[p + "parameters"] * 4 / 2**20, "gmacs": found[p + "gmacs"],
-                     "images_per_second": images_per_second(m, images, repeats)}
-            for name, p, m in (("hypernetwork", "", model), ("specialist", "specialist_", model.specialist()))]
+    about = {
+        "backbone": backbone,
+        "classes": num_classes,
+        "pixels": image_size,
+        "batch": batch_size,
+    }
+    return [
+        about
+        | {
+            "classifier": name,
+            "parameters": found[p + "parameters"],
+            "megabytes": found[p + "parameters"] * 4 / 2**20,
+            "gmacs": found[p + "gmacs"],
+            "images_per_second": images_per_second(m, images, repeats),
+        }
+        for name, p, m in (
+            ("hypernetwork", "", model),
+            ("specialist", "specialist_", model.specialist()),
+        )
+    ]

@@ -21,95 +21,170 @@ from ..fit.config import Config, first_stage, run_folder
 from ..record import launch, read, recorded
 
 # %% ../../nbs/12_study/cluster.ipynb #1f61e9df
-def visible_gpus()->list: # of what CUDA_VISIBLE_DEVICES takes; empty without a GPU
+def visible_gpus() -> list:  # of what CUDA_VISIBLE_DEVICES takes; empty without a GPU
     "The GPUs of this machine that this process may use."
-    if "CUDA_VISIBLE_DEVICES" in os.environ: return [g for g in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if g.strip() not in ("", "-1", "NoDevFiles")]
-    try: listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
-    except OSError: return []
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return [
+            g
+            for g in os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+            if g.strip() not in ("", "-1", "NoDevFiles")
+        ]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout
+    except OSError:
+        return []
     return re.findall(r"^GPU (\d+):", listed, re.M)
 
-def worker_options(workers:int, # 0: one for each GPU, or for each core where there is none
-                   gpus:list, # of `visible_gpus`
-                   cores:int)->list: # of keyword arguments of `distributed.Nanny`
+
+def worker_options(
+    workers: int,  # 0: one for each GPU, or for each core where there is none
+    gpus: list,  # of `visible_gpus`
+    cores: int,
+) -> list:  # of keyword arguments of `distributed.Nanny`
     "Workers of one machine: one thread each, a GPU each in turn, and the cores shared among them."
     workers = workers or len(gpus) or cores
-    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", max(1, cores // workers))}  # of the run: dask's own choice is 1
-    return [{"nthreads": 1, "memory_limit": 0, "env": threads | ({"CUDA_VISIBLE_DEVICES": gpus[k % len(gpus)]} if gpus else {}),
-             "resources": {"GPU": 1} if gpus else {}} for k in range(workers)]
+    threads = {
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", max(1, cores // workers))
+    }  # of the run: dask's own choice is 1
+    return [
+        {
+            "nthreads": 1,
+            "memory_limit": 0,
+            "env": threads | ({"CUDA_VISIBLE_DEVICES": gpus[k % len(gpus)]} if gpus else {}),
+            "resources": {"GPU": 1} if gpus else {},
+        }
+        for k in range(workers)
+    ]
 
 # %% ../../nbs/12_study/cluster.ipynb #564b96b4
-def check_cluster(cluster)->None: # a name or an address; anything else is left to dask
+def check_cluster(cluster) -> None:  # a name or an address; anything else is left to dask
     "Refuse what names no cluster, and say what is missing to use one."
     if isinstance(cluster, str) and not re.fullmatch(r"local(:[1-9]\d*)?|\w+://\S+", cluster):
-        raise ValueError(f"cluster is {cluster!r}: expected local (this machine), local:4 (with four workers), or a scheduler's address such as tcp://host:8786")
-    if not importlib.util.find_spec("distributed"): raise ImportError("distributed not installed, which a cluster needs: python -m pip install -e '.[cluster]' in the project's folder, for the workers too")
+        raise ValueError(
+            f"cluster is {cluster!r}: expected local (this machine), local:4 (with four workers), or a scheduler's address such as tcp://host:8786"
+        )
+    if not importlib.util.find_spec("distributed"):
+        raise ImportError(
+            "distributed not installed, which a cluster needs: python -m pip install -e '.[cluster]' in the project's folder, for the workers too"
+        )
 
-_LOST = 3  # workers that a run may lose before it is given up: the fault may be its own, such as memory
+
+_LOST = (
+    3  # workers that a run may lose before it is given up: the fault may be its own, such as memory
+)
+
 
 @contextlib.contextmanager
-def connected(cluster): # a name, an address, a dask cluster or a `distributed.Client`
+def connected(cluster):  # a name, an address, a dask cluster or a `distributed.Client`
     "A client of the cluster; what is made here ends here, a client that is given stays open."
     check_cluster(cluster)
-    from distributed import Client, Nanny, Scheduler, SpecCluster  # of the cluster extra
     from dask.system import CPU_COUNT
-    if isinstance(cluster, Client): yield cluster; return
+    from distributed import Client, Nanny, Scheduler, SpecCluster  # of the cluster extra
+
+    if isinstance(cluster, Client):
+        yield cluster
+        return
     with contextlib.ExitStack() as made:
         if isinstance(cluster, str) and cluster.startswith("local"):
             every = worker_options(int(cluster.partition(":")[2] or 0), visible_gpus(), CPU_COUNT)
             own = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": ":0"}
             quiet = {"silence_logs": logging.ERROR}  # dask's own lines, a dozen for each worker
-            cluster = made.enter_context(SpecCluster(scheduler={"cls": Scheduler, "options": own | {"port": 0, "allowed_failures": _LOST}},
-                                                     workers={k: {"cls": Nanny, "options": own | quiet | options} for k, options in enumerate(every)}, **quiet))
-        try: client = made.enter_context(Client(cluster))
-        except OSError as error: raise ValueError(f"cluster is {cluster!r}, but no scheduler answers there ({error}): start one with `dask scheduler`, or give the address that it printed") from error
+            cluster = made.enter_context(
+                SpecCluster(
+                    scheduler={
+                        "cls": Scheduler,
+                        "options": own | {"port": 0, "allowed_failures": _LOST},
+                    },
+                    workers={
+                        k: {"cls": Nanny, "options": own | quiet | options}
+                        for k, options in enumerate(every)
+                    },
+                    **quiet,
+                )
+            )
+        try:
+            client = made.enter_context(Client(cluster))
+        except OSError as error:
+            raise ValueError(
+                f"cluster is {cluster!r}, but no scheduler answers there ({error}): start one with `dask scheduler`, or give the address that it printed"
+            ) from error
         yield client
 
 # %% ../../nbs/12_study/cluster.ipynb #6084ff73
-def execute(config:dict, # of a `Config`
-            here:str, # the folder that relative paths are taken from
-           )->dict: # the run's record
+def execute(
+    config: dict,  # of a `Config`
+    here: str,  # the folder that relative paths are taken from
+) -> dict:  # the run's record
     "What a worker does for a run. Every error is one that any machine can read."
     host = socket.gethostname()
     try:
-        if not Path(here).is_dir(): raise FileNotFoundError(f"there is no {here} on {host}: every worker must see the folder that the study runs in, under the same path")
-        os.chdir(here)  # as in the process that asked, so that a run's notebook holds the paths that were given
+        if not Path(here).is_dir():
+            raise FileNotFoundError(
+                f"there is no {here} on {host}: every worker must see the folder that the study runs in, under the same path"
+            )
+        os.chdir(
+            here
+        )  # as in the process that asked, so that a run's notebook holds the paths that were given
         config = Config(**config)
         launch(config)
         return read(run_folder(config))
     except Exception as error:
-        raise RuntimeError(f"failed on {host}: {type(error).__name__}\n{str(error)[-3000:]}") from None
+        raise RuntimeError(
+            f"failed on {host}: {type(error).__name__}\n{str(error)[-3000:]}"
+        ) from None
 
-def _await_record(config, seconds=60.):
+
+def _await_record(config, seconds=60.0):
     # a network file system may show what another machine wrote some seconds late
     until = time.monotonic() + seconds
     while not recorded(config):
-        if time.monotonic() > until: raise RuntimeError(f"it was trained, but its record is not in {run_folder(config)} here: study and workers must share that folder")
-        time.sleep(.5)
+        if time.monotonic() > until:
+            raise RuntimeError(
+                f"it was trained, but its record is not in {run_folder(config)} here: study and workers must share that folder"
+            )
+        time.sleep(0.5)
 
-def on_cluster(configs:list, # of Config, first stages before what starts from them
-               cluster, # as `connected` takes it
-              ): # yields each config when its record is there
+
+def on_cluster(
+    configs: list,  # of Config, first stages before what starts from them
+    cluster,  # as `connected` takes it
+):  # yields each config when its record is there
     "Run every config as a task; a first stage before what starts from it. What failed is told when all others are done."
     failed, futures, later = {}, {}, {}
     with connected(cluster) as client:
         from distributed import as_completed
-        if not client.scheduler_info()["workers"]: print("waiting for the first worker of the cluster", flush=True)
+
+        if not client.scheduler_info()["workers"]:
+            print("waiting for the first worker of the cluster", flush=True)
         client.wait_for_workers(1)
         gpus = any(w["resources"].get("GPU") for w in client.scheduler_info()["workers"].values())
         done = as_completed(loop=client.loop)
 
         def submit(config):
-            name, wanted = run_folder(config).name, {"GPU": 1} if gpus and config.device != "cpu" else None
+            name, wanted = (
+                run_folder(config).name,
+                {"GPU": 1} if gpus and config.device != "cpu" else None,
+            )
             # the key is never used again: dask would answer with what it knows of it. An error of the run's own would come again
-            future = client.submit(execute, config.model_dump(), str(Path.cwd()), key=f"{name}-{uuid.uuid4().hex}", resources=wanted, retries=0, pure=False)
+            future = client.submit(
+                execute,
+                config.model_dump(),
+                str(Path.cwd()),
+                key=f"{name}-{uuid.uuid4().hex}",
+                resources=wanted,
+                retries=0,
+                pure=False,
+            )
             futures[future] = config
             done.add(future)
 
         missing = {run_folder(c) for c in configs}
         for config in configs:
             first = None if config.first else first_stage(config)
-            if first and run_folder(first) in missing: later.setdefault(run_folder(first), []).append(config)
-            else: submit(config)
+            if first and run_folder(first) in missing:
+                later.setdefault(run_folder(first), []).append(config)
+            else:
+                submit(config)
         try:
             while futures:
                 future = next(done)
@@ -117,11 +192,20 @@ def on_cluster(configs:list, # of Config, first stages before what starts from t
                 try:
                     future.result()
                     _await_record(config)
-                except Exception as error: failed[run_folder(config).name] = str(error)
+                except Exception as error:
+                    failed[run_folder(config).name] = str(error)
                 else:
                     yield config
-                    for second in later.pop(run_folder(config), []): submit(second)
-        finally: client.cancel(list(futures))  # where the study is stopped, what has not begun does not begin
+                    for second in later.pop(run_folder(config), []):
+                        submit(second)
+        finally:
+            client.cancel(
+                list(futures)
+            )  # where the study is stopped, what has not begun does not begin
     for folder, seconds in later.items():
-        for config in seconds: failed[run_folder(config).name] = f"not begun, because its first stage {folder.name} failed"
-    if failed: raise RuntimeError("\n".join(f"{name}: {why}" for name, why in failed.items()))
+        for config in seconds:
+            failed[run_folder(config).name] = (
+                f"not begun, because its first stage {folder.name} failed"
+            )
+    if failed:
+        raise RuntimeError("\n".join(f"{name}: {why}" for name, why in failed.items()))

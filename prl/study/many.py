@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from .cluster import check_cluster, on_cluster
-from ..fit.config import Config, first_stage, run_folder, run_name, setting_of
 from ..data.dataset import OWN
-from ..fit.loop import fit, fit_together, load_data, same_images, shared
-from ..method.registry import METHODS
+from ..fit.config import Config, first_stage, run_folder, run_name, setting_of
+from ..fit.loop import fit, fit_together, same_images, shared
 from ..fit.processes import trained
+from ..fit.stages import load_data
+from ..method.registry import METHODS
 from ..record import collect, examine, launch, read, recorded
+from .cluster import check_cluster, on_cluster
 
 # %% ../../nbs/12_study/many.ipynb #1426e279
-def with_first_stages(configs:list)->list:
+def with_first_stages(configs: list) -> list:
     "The configs with the first stages that they start from before them, each once."
     every = []
     for config in configs:
@@ -31,19 +32,32 @@ def with_first_stages(configs:list)->list:
         every += [c for c in (first, config) if c is not None and c not in every]
     return every
 
-def measure(config:Config)->Path: # of the run's folder
+
+def measure(config: Config) -> Path:  # of the run's folder
     "What `train.ipynb` does, without its pictures: train, evaluate, leave the record."
     run = fit(config)
     examine(run)
     return run.folder
 
+
 _APART = "import json, sys; from prl.fit.config import Config; from prl.study.many import measure; measure(Config(**json.load(sys.stdin)))"
+
 
 def _measure_apart(config, threads):
     # a process for each run, so that its memory and its threads are its own
     environment = os.environ if config.threads else os.environ | {"OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run([sys.executable, "-c", _APART], input=config.model_dump_json(), capture_output=True, text=True, env=environment)
-    if done.returncode: raise RuntimeError(f"{run_folder(config).name} failed with exit status {done.returncode}\n{done.stderr[-3000:]}")
+    done = subprocess.run(
+        [sys.executable, "-c", _APART],
+        input=config.model_dump_json(),
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    if done.returncode:
+        raise RuntimeError(
+            f"{run_folder(config).name} failed with exit status {done.returncode}\n{done.stderr[-3000:]}"
+        )
+
 
 def _side_by_side(configs, jobs):
     # first stages before what starts from them; a failure is told when all others are done
@@ -51,12 +65,23 @@ def _side_by_side(configs, jobs):
     with ThreadPoolExecutor(jobs) as pool:
         try:
             for second in (False, True):
-                running = {pool.submit(_measure_apart, c, threads): c for c in configs if METHODS[c.method].second(c) == second}
+                running = {
+                    pool.submit(_measure_apart, c, threads): c
+                    for c in configs
+                    if METHODS[c.method].second(c) == second
+                }
                 for done in as_completed(running):
-                    if done.exception(): failed.append(str(done.exception()))
-                    else: yield running[done]
-                if failed: raise RuntimeError("\n".join(failed))
-        finally: pool.shutdown(wait=False, cancel_futures=True)  # interrupted: what has not begun never does
+                    if done.exception():
+                        failed.append(str(done.exception()))
+                    else:
+                        yield running[done]
+                if failed:
+                    raise RuntimeError("\n".join(failed))
+        finally:
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # interrupted: what has not begun never does
+
 
 def _together(configs, size):
     # in this process, first stages before what starts from them
@@ -64,54 +89,93 @@ def _together(configs, size):
     for second in (False, True):
         alike = {}
         for c in configs:
-            if METHODS[c.method].second(c) == second: alike.setdefault(shared(c), []).append(c)
+            if METHODS[c.method].second(c) == second:
+                alike.setdefault(shared(c), []).append(c)
         for group in alike.values():
-            group.sort(key=lambda c: setting_of(run_name(c)))  # runs of one system take equally long
+            group.sort(
+                key=lambda c: setting_of(run_name(c))
+            )  # runs of one system take equally long
             data = load_data(group[0])
             for k in range(0, len(group), size):
-                for run in fit_together(group[k:k + size], data, failed):
+                for run in fit_together(group[k : k + size], data, failed):
                     examine(run)
                     yield run.config
-        if failed: raise RuntimeError("\n".join(map(str, failed)))
+        if failed:
+            raise RuntimeError("\n".join(map(str, failed)))
+
 
 def _all_whole(configs):
     # before anything is trained, and of all runs at once; to train anew what is perhaps only hard to read would be worse
     damaged = []
     for c in configs:
-        try: recorded(c)
-        except ValueError as error: damaged.append(str(error))
-    if damaged: raise ValueError("\n".join(damaged) + "\nA run whose weights are still there is evaluated again, not trained")
+        try:
+            recorded(c)
+        except ValueError as error:
+            damaged.append(str(error))
+    if damaged:
+        raise ValueError(
+            "\n".join(damaged)
+            + "\nA run whose weights are still there is evaluated again, not trained"
+        )
 
-def _fingerprints(configs): # of the images of each, read once for all that share them; None where they cannot have changed
+
+def _fingerprints(
+    configs,
+):  # of the images of each, read once for all that share them; None where they cannot have changed
     known = {}
     for c in configs:
         images = same_images(c)
-        if images not in known: known[images] = load_data(c).fingerprint() if c.dataset in OWN else None
+        if images not in known:
+            known[images] = load_data(c).fingerprint() if c.dataset in OWN else None
         yield known[images]
+
 
 def _one_by_one(configs):
     for config in configs:
         launch(config)
         yield config
 
-def study(configs:list,
-          jobs:int=0, # processes that only measure, side by side; 0: execute `train.ipynb` for each run, one after the other
-          together:int=0, # runs that this process trains at once: on a GPU, which one small model leaves idle
-          weights:bool=False, # whether a record is not enough: train again where the model is not here
-          cluster="", # local or local:4 (workers of this machine), a dask scheduler's address, a dask cluster or client: each run's executed `train.ipynb`, in place of jobs
-         )->pd.DataFrame: # rows of all these runs
+
+def study(
+    configs: list,
+    jobs: int = 0,  # processes that only measure, side by side; 0: execute `train.ipynb` for each run, one after the other
+    together: int = 0,  # runs that this process trains at once: on a GPU, which one small model leaves idle
+    weights: bool = False,  # whether a record is not enough: train again where the model is not here
+    cluster="",  # local or local:4 (workers of this machine), a dask scheduler's address, a dask cluster or client: each run's executed `train.ipynb`, in place of jobs
+) -> pd.DataFrame:  # rows of all these runs
     "Train the runs that are not recorded yet, one line for each, and collect the rows: broken ones go on from their checkpoint."
-    if cluster: check_cluster(cluster)
-    if cluster and together: raise ValueError(f"cluster is {cluster!r} and together is {together}: give one of them")
+    if cluster:
+        check_cluster(cluster)
+    if cluster and together:
+        raise ValueError(f"cluster is {cluster!r} and together is {together}: give one of them")
     every = with_first_stages(configs)
     _all_whole(every)
     here = [c for c in every if trained(c)]  # a record from another machine has no weights
-    missing = [c for c, fingerprint in zip(every, _fingerprints(every)) if not recorded(c, fingerprint) or weights and c in configs and c not in here]
+    missing = [
+        c
+        for c, fingerprint in zip(every, _fingerprints(every))
+        if not recorded(c, fingerprint) or weights and c in configs and c not in here
+    ]
     needed = [f for c in missing if (f := first_stage(c)) and not c.first]
     missing = [c for c in every if c in missing or c in needed and c not in here]
-    if len(missing) < len(every): print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
-    if missing and missing[0].dataset not in OWN: load_data(missing[0])  # before any run: what has to be downloaded is, once
-    done = () if not missing else on_cluster(missing, cluster) if cluster else _together(missing, together) if together else _side_by_side(missing, jobs) if jobs else _one_by_one(missing)
+    if len(missing) < len(every):
+        print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
+    if missing and missing[0].dataset not in OWN:
+        load_data(missing[0])  # before any run: what has to be downloaded is, once
+    done = (
+        ()
+        if not missing
+        else on_cluster(missing, cluster)
+        if cluster
+        else _together(missing, together)
+        if together
+        else _side_by_side(missing, jobs)
+        if jobs
+        else _one_by_one(missing)
+    )
     for k, config in enumerate(done, 1):
-        print(f"{k}/{len(missing)} {run_folder(config).name}: {read(run_folder(config))['seconds']:.0f} s", flush=True)
+        print(
+            f"{k}/{len(missing)} {run_folder(config).name}: {read(run_folder(config))['seconds']:.0f} s",
+            flush=True,
+        )
     return collect(configs[0].runs, {run_folder(config).name for config in configs})

@@ -17,30 +17,41 @@ from ..fit.processes import leave, rank
 from ..record import budget, examine
 
 # %% ../../nbs/12_study/shell.ipynb #26abb868
-def arguments(given:list)->dict: # name -> value
+def arguments(given: list) -> dict:  # name -> value
     "`name=value` from a command line; a value is JSON or Python, or else a string."
     found = {}
     for argument in given:
         name, equals, value = argument.partition("=")
-        if not equals: raise ValueError(f"argument is {argument!r}: expected name=value, such as epochs=30")
-        if name in found: raise ValueError(f"{name} is given twice: leave one out")
+        if not equals:
+            raise ValueError(f"argument is {argument!r}: expected name=value, such as epochs=30")
+        if name in found:
+            raise ValueError(f"{name} is given twice: leave one out")
         found[name] = value
         for read in (ast.literal_eval, json.loads):
-            try: found[name] = read(value)
-            except (ValueError, SyntaxError): pass
+            try:
+                found[name] = read(value)
+            except (ValueError, SyntaxError):
+                pass
     return found
 
 # %% ../../nbs/12_study/shell.ipynb #30881209
-def main(given:list=None)->None: # None: the command line's
+def main(given: list = None) -> None:  # None: the command line's
     "Train, evaluate, leave the record: what `prl.study.many.measure` does, with as many processes as there are."
-    try: config = Config(**arguments(sys.argv[1:] if given is None else given))
-    except ValueError as error: sys.exit(1 if int(os.environ.get("RANK", 0)) else str(error))
+    try:
+        config = Config(**arguments(sys.argv[1:] if given is None else given))
+    except ValueError as error:
+        sys.exit(1 if int(os.environ.get("RANK", 0)) else str(error))
     run, first = fit(config), not rank()
     leave()  # nobody waits for the evaluation
-    if not first: return
+    if not first:
+        return
     examine(run)
-    print(f"{run.folder}: {budget(config, run.made_by)}, {run.history.seconds.sum():.0f} s, loss {run.history.loss.iloc[-1]:.3f}", flush=True)
+    print(
+        f"{run.folder}: {budget(config, run.made_by)}, {run.history.seconds.sum():.0f} s, loss {run.history.loss.iloc[-1]:.3f}",
+        flush=True,
+    )
 
 # %% ../../nbs/12_study/shell.ipynb #5c5f143d
 #| eval: false
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()
