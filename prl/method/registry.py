@@ -231,22 +231,30 @@ class Method:
     "A system of the study: how to build it, what a training step minimises, what follows."
 
     name: str
+    title: str  # what tables and figures call it
     source: str  # the paper it comes from
-    loss: Callable  # (model, images, target, config, drawn, late) -> Losses; `late` from 80 % of the run on
+    # (model, images, target, config, drawn, late) -> Losses; `late` from 80 % of the run on
+    loss: Callable
     head: Callable = None  # (config, branches, C, d, log π) -> heads
     draw: Callable = objective.draw_none  # (config, generator) -> Drawn: the preferences of a step
-    settings: dict = field(
-        default_factory=dict
-    )  # fields of Config that make it this method, and that it fixes
-    defaults: dict = field(
-        default_factory=dict
-    )  # fields of Config that it sets where the user does not
-    kind: Callable = None  # (config, class_names, train_counts, mean, std) -> model, where heads do not tell the whole
-    first: str = ""  # where a second stage starts: "own", from this method's run with stage 1; "base", from a run of `config.base`
+    # fields of Config that make it this method, and that it fixes
+    settings: dict = field(default_factory=dict)
+    # fields of Config that it sets where the user does not
+    defaults: dict = field(default_factory=dict)
+    # fields of Config that it reads and not every method does
+    reads: tuple = ()
+    # its own recipe on CIFAR: fields of Config, where they differ from the shared recipe's
+    published: dict = field(default_factory=dict)
+    # (data set, imbalance ratio or None for any) -> fields of Config, in every recipe
+    constants: dict = field(default_factory=dict)
+    # (config, class_names, train_counts, mean, std) -> model, where heads do not tell the whole
+    kind: Callable = None
+    # where a second stage starts: "own", from this method's run with stage 1;
+    # "base", from a run of `config.base`
+    first: str = ""
     second_loss: Callable = None  # what the second stage's steps minimise
-    trains: Callable = (
-        None  # (model, config) -> parameter groups of the second stage; freezes the rest
-    )
+    # (model, config) -> parameter groups of the second stage; freezes the rest
+    trains: Callable = None
     finish: Callable = None  # (model, training images, config): a second stage without steps
     adapt: Callable = None  # (model, features, views, generator) -> Adapted: the test-time step
     views: int = 0  # augmented views of each test image that `adapt` looks at
@@ -306,47 +314,98 @@ _COSINE, _CORNERS, _DRAWN = (
     dict(draw=objective.draw_corners),
     dict(draw=_draw_by_objective),
 )
+_LINEAR = dict(classifier="linear")
+# crops and mirrors only, plain momentum
+_PLAIN = dict(degrees=0.0, nesterov=False, learning_rate=0.1)
+_SHARP = dict(milestones=[0.8, 0.9], gamma=0.01)
+# LADE, config/CIFAR100_LT/*.yaml: a hundredth at 120 and 160 of 200
+_LADE = (
+    _LINEAR | _PLAIN | dict(batch_size=256, learning_rate=0.2, milestones=[0.6, 0.8], gamma=0.01)
+)
+# SADE's multiply-accumulates for Places-LT are those of three shared stages of full width
+# (`06_model/photograph`)
+_PLACES = {("places_lt", None): dict(width="full", shared_stages=3)}
+# ours: with one linear layer to all weights the hypernetwork would be larger than the network;
+# rank=0 asks for it all the same
+_RANK = {
+    (data, None): dict(rank=32) for data in ("imagenet_lt", "places_lt", "inaturalist", "features")
+}
+
+
+def _mislas(smooth_head, smooth_tail, head_rate, shift_bn):
+    return dict(
+        smooth_head=smooth_head, smooth_tail=smooth_tail, head_rate=head_rate, shift_bn=shift_bn
+    )
+
+
 METHODS = {
     m.name: m
     for m in (
         Method(
             "softmax",
-            "cross-entropy",
-            objective.softmax_objective,
-            fixed_heads(_training),
+            title="Softmax",
+            source="cross-entropy",
+            loss=objective.softmax_objective,
+            head=fixed_heads(_training),
             settings=_FIXED,
+            reads=("branch_loss",),
+            published=_LINEAR,
             needs_prior=False,
             soft=True,
         ),
         Method(
             "balanced_softmax",
-            "Ren et al., Balanced Meta-Softmax, NeurIPS 2020",
-            objective.balanced_softmax_objective,
-            fixed_heads(_uniform),
+            title="Balanced Softmax",
+            source="Ren et al., Balanced Meta-Softmax, NeurIPS 2020",
+            loss=objective.balanced_softmax_objective,
+            head=fixed_heads(_uniform),
             settings=_FIXED,
+            reads=("branch_loss",),
+            published=_LADE,
             soft=True,
         ),
         Method(
             "ldam_drw",
-            "Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019",
-            objective.ldam_drw_objective,
-            fixed_heads(_unknown),
+            title="LDAM-DRW",
+            source="Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss, NeurIPS 2019",
+            loss=objective.ldam_drw_objective,
+            head=fixed_heads(_unknown),
             settings=_FIXED | _COSINE,
+            reads=("margin",),
+            published=_PLAIN | _SHARP | dict(weight_decay=2e-4),  # LDAM-DRW, cifar_train.py
         ),
         Method(
             "lade",
-            "Hong et al., Disentangling Label Distribution for Long-Tailed Visual Recognition, CVPR 2021",
-            objective.lade_objective,
-            fixed_heads(_uniform),
+            title="LADE",
+            source="Hong et al., Disentangling Label Distribution for Long-Tailed Visual Recognition, CVPR 2021",
+            loss=objective.lade_objective,
+            head=fixed_heads(_uniform),
             settings=_FIXED,
+            reads=("lade_weight",),
+            published=_LADE,
         ),
         Method(
             "mislas",
-            "Zhong et al., Improving Calibration for Long-Tailed Recognition, CVPR 2021",
-            objective.softmax_objective,
-            scaled_heads,
+            title="MiSLAS",
+            source="Zhong et al., Improving Calibration for Long-Tailed Recognition, CVPR 2021",
+            loss=objective.softmax_objective,
+            head=scaled_heads,
             settings=_FIXED,
             defaults=dict(mixup=1.0),
+            # MiSLAS, config/cifar100/*.yaml
+            published=_PLAIN | _LINEAR | dict(weight_decay=2e-4),
+            constants={
+                # MiSLAS, config/cifar100/cifar100_imb001_stage2_mislas.yaml, and so on
+                ("cifar100", 100.0): _mislas(0.4, 0.1, 0.2, True),
+                ("cifar100", 50.0): _mislas(0.3, 0.0, 0.1, True),
+                ("cifar100", 10.0): _mislas(0.2, 0.0, 0.1, True),
+                ("cifar10", 100.0): _mislas(0.3, 0.0, 0.5, False),
+                ("cifar10", 50.0): _mislas(0.2, 0.0, 0.2, False),
+                ("cifar10", 10.0): _mislas(0.1, 0.0, 0.2, False),
+                # ours: ten epochs of 363 images are 60 steps, CIFAR's 850;
+                # two digits of 8x8 pixels in equal parts are none
+                ("digits", None): dict(mixup=0.2, second_epochs=80),
+            },
             first="own",
             second_loss=objective.smoothing_objective,
             trains=train_classifier,
@@ -354,10 +413,17 @@ METHODS = {
         ),
         Method(
             "ride",
-            "Wang et al., Long-Tailed Recognition by Routing Diverse Distribution-Aware Experts, ICLR 2021",
-            objective.ride_objective,
+            title="RIDE",
+            source="Wang et al., Long-Tailed Recognition by Routing Diverse Distribution-Aware Experts, ICLR 2021",
+            loss=objective.ride_objective,
             settings=_THREE | _COSINE,
-            defaults=dict(width="reduced", second_learning_rate=0.01),
+            # RIDE, config_imbalance_cifar100_ride_ea.json
+            defaults=dict(width="reduced", second_learning_rate=0.01, second_epochs=5),
+            reads=("margin", "diversity"),
+            # RIDE, config_imbalance_cifar100_ride.json;
+            # its router saw 512 images a step, here `batch_size`
+            published=_SHARP | dict(learning_rate=0.1),
+            constants=_PLACES,
             kind=build_routed,
             **_CORNERS,
             first="own",
@@ -366,11 +432,13 @@ METHODS = {
         ),
         Method(
             "sade",
-            "Zhang et al., Self-Supervised Aggregation of Diverse Experts, NeurIPS 2022",
-            objective.sade_objective,
-            fixed_heads(_mean_of_experts),
+            title="SADE",
+            source="Zhang et al., Self-Supervised Aggregation of Diverse Experts, NeurIPS 2022",
+            loss=objective.sade_objective,
+            head=fixed_heads(_mean_of_experts),
             settings=_THREE | _COSINE,
             defaults=dict(width="reduced"),
+            constants=_PLACES,
             **_CORNERS,
             adapt=aggregate_experts,
             views=10,
@@ -378,20 +446,33 @@ METHODS = {
         ),
         Method(
             "balpoe",
-            "Sanchez Aimar et al., Balanced Product of Calibrated Experts, CVPR 2023",
-            objective.balpoe_objective,
-            fixed_heads(_uniform),
+            title="BalPoE",
+            source="Sanchez Aimar et al., Balanced Product of Calibrated Experts, CVPR 2023",
+            loss=objective.balpoe_objective,
+            head=fixed_heads(_uniform),
             settings=_THREE | _COSINE,
             defaults=dict(mixup=0.4),
+            published=dict(learning_rate=0.1),  # BalPoE, config_cifar10_ir100_bs-experts.json
+            constants={
+                # BalPoE, config_cifar10_ir100_bs-experts.json
+                ("cifar10", None): dict(mixup=0.8),
+                # mixup/standard_training/config_imagenet_lt_resnext50_bs-experts.json
+                ("imagenet_lt", None): dict(mixup=0.3),
+                # config_iNaturalist_resnet50_bs-experts.json; none was published for Places-LT
+                ("inaturalist", None): dict(mixup=0.2),
+            }
+            | _PLACES,
             **_CORNERS,
             soft=True,
         ),
         Method(
             "lsc",
-            "Wei et al., Learning Label Shift Correction for Test-Agnostic Long-Tailed Recognition, ICML 2024",
-            None,
+            title="LSC",
+            source="Wei et al., Learning Label Shift Correction for Test-Agnostic Long-Tailed Recognition, ICML 2024",
+            loss=None,
             settings=_FIXED,
             defaults=dict(base="balanced_softmax"),
+            reads=("base", "branch_loss"),
             kind=build_shifted,
             first="base",
             finish=train_estimator,
@@ -399,62 +480,86 @@ METHODS = {
         ),
         Method(
             "dial",
-            "post-hoc logit adjustment, Menon et al., ICLR 2021",
-            None,
-            dial_heads,
+            title="post-hoc dial",
+            source="post-hoc logit adjustment, Menon et al., ICLR 2021",
+            loss=None,
+            head=dial_heads,
             settings=_FIXED,
             defaults=dict(tau=1.0),
+            reads=("base", "branch_loss"),
             first="base",
         ),
         Method(
             "specialist",
-            "one classifier trained for one preference: this study's control",
-            objective.specialist_objective,
-            fixed_heads(_own),
+            title="specialist",
+            source="one classifier trained for one preference: this study's control",
+            loss=objective.specialist_objective,
+            head=fixed_heads(_own),
             draw=objective.draw_own,
             settings=_FIXED | _COSINE,
             defaults=dict(tau=1.0),
+            reads=("tail_weight",),
             soft=True,
         ),
-        Method("prl", _PRL, _by_objective, preference_heads, **_DRAWN, settings=_COSINE, soft=True),
+        Method(
+            "prl",
+            title="PRL",
+            source=_PRL,
+            loss=_by_objective,
+            head=preference_heads,
+            **_DRAWN,
+            settings=_COSINE,
+            reads=("branch_loss", "spread", "rank"),
+            constants=_RANK,
+            soft=True,
+        ),
         Method(
             "prl_no_hypernet",
-            _PRL + ", ablation",
-            _by_objective,
-            preference_heads,
+            title="PRL without hypernetwork",
+            source=_PRL + ", ablation",
+            loss=_by_objective,
+            head=preference_heads,
             **_DRAWN,
             settings=_COSINE | dict(hypernet=False),
             soft=True,
         ),
         Method(
             "prl_no_tchebycheff",
-            _PRL + ", ablation",
-            _by_objective,
-            preference_heads,
+            title="PRL without Tchebycheff",
+            source=_PRL + ", ablation",
+            loss=_by_objective,
+            head=preference_heads,
             **_DRAWN,
             settings=_COSINE | dict(objective="sum"),
+            reads=("branch_loss", "spread", "rank"),
+            constants=_RANK,
             soft=True,
         ),
-        # λ = 0.1 and mixup as in their config; any λ gives the same loss
         Method(
             "prl_released",
-            "code that Zhao et al. released (DataLab-atom/PRL)",
-            objective.released_objective,
-            released_heads,
-            objective.draw_released,
-            dict(branches=3, classifier="cosine"),
-            dict(lam=0.1, mixup=0.4),
+            title="PRL, released code",
+            source="code that Zhao et al. released (DataLab-atom/PRL)",
+            loss=objective.released_objective,
+            head=released_heads,
+            draw=objective.draw_released,
+            settings=dict(branches=3, classifier="cosine"),
+            # λ = 0.1 and mixup as in their config; any λ gives the same loss
+            defaults=dict(lam=0.1, mixup=0.4),
+            constants=_PLACES,
             soft=True,
         ),
         # τ = 1 puts the uniform prior in the middle of the simplex, where "balanced" lies
         Method(
             "prl_environment",
-            "this study",
-            _by_objective,
-            preference_heads,
+            title="PRL, environment objective",
+            source="this study",
+            loss=_by_objective,
+            head=preference_heads,
             **_DRAWN,
             settings=_COSINE | dict(objective="environment"),
             defaults=dict(tau=1.0),
+            reads=("branch_loss", "spread", "rank"),
+            constants=_RANK,
             soft=True,
         ),
     )
