@@ -17,6 +17,7 @@ class FixedHeads(nn.Module):
     "A classifier for each branch, blind to preferences: cosine, or linear with a bias."
 
     controllable = False
+    by_regime = False
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class FixedHeads(nn.Module):
         linear: bool = False,
     ):
         super().__init__()
+        self.constant = linear  # the bias meets a feature that is always 1
         self.weight = nn.Parameter(torch.empty(branches, num_classes, dim))
         self.bias = nn.Parameter(torch.zeros(branches, num_classes)) if linear else None
         if linear:
@@ -50,10 +52,12 @@ class ScaledHeads(nn.Module):
     "`s_c · (w_c φ + b_c)` (learnable weight scaling; Kang et al. 2020, Zhong et al. 2021, MiSLAS)."
 
     controllable = False
+    by_regime = False
 
     def __init__(self, base: FixedHeads):
         super().__init__()
-        self.base, self.scale = base, nn.Parameter(torch.ones(base.weight.shape[1]))
+        self.base, self.constant = base, base.constant
+        self.scale = nn.Parameter(torch.ones(base.weight.shape[1]))
 
     def log_target(self, alpha=None):
         return self.base.target
@@ -66,6 +70,8 @@ class DialHeads(nn.Module):
     "`v − (t − t_0) log π` with `t = 1 − α_1 + τ α_3` (post-hoc logit adjustment, Menon et al. 2021, eq. 9)."
 
     controllable = True
+    constant = True  # the offset is a bias
+    by_regime = False
 
     def __init__(
         self,
@@ -98,6 +104,8 @@ class ReleasedHeads(nn.Module):
     "`minmax(r + α) -> heads` as in the code that Zhao et al. 2024 released (DataLab-atom/PRL, class hnet)."
 
     controllable = True
+    constant = False
+    by_regime = False
 
     def __init__(
         self,

@@ -53,6 +53,8 @@ class HyperHeads(nn.Module):
     "`α -> r̂ -> heads`: an MLP writes one cosine head per branch (Zhao et al. 2024; PHN, Navon et al. 2021)."
 
     controllable = True
+    constant = False
+    by_regime = True
 
     def __init__(
         self,
@@ -83,6 +85,8 @@ class LowRankHeads(nn.Module):
     "`α -> r̂ -> heads` as `HyperHeads`, where a preference changes the heads by a matrix of low rank (ours; products as in Hu et al. 2022, LoRA, weighted by the preference)."
 
     controllable = True
+    constant = False
+    by_regime = True
 
     def __init__(
         self,
@@ -120,6 +124,8 @@ class FreeHeads(nn.Module):
     "T cosine heads without a hypernetwork; a preference weights the experts' logits."
 
     controllable = True
+    constant = False
+    by_regime = False
 
     def __init__(self, branches: int, num_classes: int, dim: int, experts: int = 3):
         super().__init__()
