@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..evaluate import test_priors
+from ..data.environments import test_priors
 from ..longtail import RATIOS, prior_gap, vertex_priors
 from ..model.features import predict
 from ..preference import EXPERTS

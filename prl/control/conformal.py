@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..evaluate import group_weights
+from ..data.environments import group_weights
 from ..interval import bootstrap
 from ..longtail import shot_groups
 

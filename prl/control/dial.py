@@ -24,8 +24,8 @@ from safetensors.torch import save
 from torch import nn
 
 from .conformal import conformal_sets, halves, measured, needed
+from ..data.environments import test_priors
 from ..data.storage import atomic_write, project_path, read_checkpoint, read_json
-from ..evaluate import test_priors
 from ..fit.checkpoint import load, set_weights, unfinished
 from ..fit.config import Config, identity
 from ..fit.stages import load_data

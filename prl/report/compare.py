@@ -19,8 +19,9 @@ import torch
 
 from .. import longtail
 from ..data.dataset import ratios_of
+from ..data.environments import group_weights
 from ..errors import nearest
-from ..evaluate import EDGE, group_weights, image_weights
+from ..evaluate import EDGE, image_weights
 from ..fit.config import setting_of
 from ..fit.recipes import BUDGETS
 from ..interval import bootstrap
