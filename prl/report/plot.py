@@ -8,6 +8,7 @@ __all__ = ['COLOURS', 'MARKERS', 'short', 'shifted', 'select', 'plot_counts', 'p
 
 # %% ../../nbs/13_report/plot.ipynb #ce051629
 import matplotlib.pyplot as plt
+import mpltern  # noqa: F401, registers the "ternary" projection
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator

@@ -9,6 +9,7 @@ __all__ = ['plot_surface', 'plot_preferences']
 import itertools
 
 import matplotlib.pyplot as plt
+import mpltern  # noqa: F401, registers the "ternary" projection
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.tri import Triangulation
