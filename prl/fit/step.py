@@ -12,11 +12,11 @@ import math
 from collections import Counter
 
 import torch
-from ..method.contract import Drawn, Losses
 
 from ..data.augment import mixup, smooth
 from ..data.batches import Inputs
 from .config import Config
+from ..method.contract import Drawn, Losses
 from ..method.registry import METHODS
 from ..model.recompute import Recomputed
 from ..preference import EXPERTS

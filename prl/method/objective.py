@@ -11,7 +11,6 @@ __all__ = ['DEFERRED', 'trained_logits', 'softmax_objective', 'balanced_softmax_
 # %% ../../nbs/07_method/objective.ipynb #0cc57294
 import torch
 import torch.nn.functional as F
-from .contract import Drawn, Losses, draw_none, single
 
 from ..loss import environment_loss, logit_adjusted_loss, smooth_tchebycheff
 from prl.method.baseline import (
@@ -24,6 +23,7 @@ from prl.method.baseline import (
     ldam_loss,
     ldam_margins,
 )
+from .contract import Drawn, Losses, draw_none, single
 from ..model.hypernet import branch_logits, classify
 from ..preference import EXPERTS, along, beta, sample
 

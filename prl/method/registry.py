@@ -11,11 +11,11 @@ import logging
 from functools import cache
 
 import torch
-from .contract import Drawn, Losses, Method, build_model
 
 from ..data.images import at_once, parts
 from ..loss import environment_log_prior
 from . import objective
+from .contract import Drawn, Losses, Method, build_model
 from .routed import Routed
 from .unlabelled import ShiftEstimator, aggregate_experts, correct_shift, fit_estimator
 from ..model.heads import DialHeads, FixedHeads, ReleasedHeads, ScaledHeads

@@ -13,7 +13,7 @@ from ..data.lists import RELEASES
 from ..longtail import environments
 from ..method.registry import METHODS
 from .compare import title
-from .plot import short
+from .rows import short
 
 # %% ../../nbs/13_report/published.ipynb #417b9a4d
 PROTOCOL = [

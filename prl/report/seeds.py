@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .plot import MARKERS, select, shifted, short
+from .rows import select, shifted, short
+from .style import MARKERS
 
 # %% ../../nbs/13_report/seeds.ipynb #153d6b42
 def half_width(values) -> float:  # NaN for one value
