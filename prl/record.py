@@ -22,7 +22,8 @@ import prl
 from .control.adapt import adapt_each
 from .data.storage import atomic_write, hold, project_path, read_json
 from .evaluate import Tried, correct_table, evaluate, try_all
-from .fit.config import Config, differences, first_stage, identity, run_folder, setting_of
+from .fit.config import Config
+from .fit.naming import differences, first_stage, identity, run_folder, setting_of
 from .model.features import test_features
 from .model.size import size
 from .preference import EXPERTS

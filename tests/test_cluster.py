@@ -14,7 +14,8 @@ from conftest import ROOT
 from distributed import LocalCluster
 
 from prl.data.storage import holder, read_checkpoint
-from prl.fit.config import Config, run_folder
+from prl.fit.config import Config
+from prl.fit.naming import run_folder
 from prl.study.cluster import connected
 from prl.study.many import study
 

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 
 from prl.control.conformal import conformal_sets, halves, measured
 from prl.control.dial import Dial, export_page, read_cache
-from prl.data.storage import read_checkpoint
 from prl.data.environments import group_weights
+from prl.data.storage import read_checkpoint
 from prl.evaluate import image_weights
 from prl.fit.config import Config
 from prl.longtail import shot_groups

@@ -12,8 +12,9 @@ from test_commands import papermill
 
 import prl.data.dataset
 from prl.data.lists import RELEASES
-from prl.fit.config import Config, run_folder
+from prl.fit.config import Config
 from prl.fit.loop import fit
+from prl.fit.naming import run_folder
 
 COUNTS = 24, 12, 6, 3, 2, 2  # training images of each class
 LAYOUTS = {

@@ -13,8 +13,9 @@ import pytest
 from conftest import run
 
 from prl.data.storage import read_checkpoint
-from prl.fit.config import Config, run_folder
+from prl.fit.config import Config
 from prl.fit.loop import fit
+from prl.fit.naming import run_folder
 
 QUICK = dict(epochs=3, precision="float32", device="cpu", threads=1)
 CONFIGS = {

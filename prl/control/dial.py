@@ -27,7 +27,8 @@ from .conformal import conformal_sets, halves, measured, needed
 from ..data.environments import test_priors
 from ..data.storage import atomic_write, project_path, read_checkpoint, read_json
 from ..fit.checkpoint import load, set_weights, unfinished
-from ..fit.config import Config, identity
+from ..fit.config import Config
+from ..fit.naming import identity
 from ..fit.stages import load_data
 from ..longtail import RATIOS, shot_groups
 from ..method.registry import METHODS

@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import save
 
 from ..data.storage import atomic_write, read_checkpoint, read_json
-from .config import Config, identity
+from .config import Config
+from .naming import identity
 from ..method.registry import METHODS
 from ..preference import EXPERTS
 

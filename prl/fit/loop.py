@@ -20,8 +20,9 @@ from ..data.batches import inputs, shuffled
 from ..data.dataset import Data
 from ..data.storage import atomic_write, hold, project_path
 from .checkpoint import Progress, load, no_sums, resume, save_checkpoint
-from .config import Config, first_stage, run_folder, run_name
+from .config import Config
 from .machine import keep_memory, made_by, threads
+from .naming import first_stage, run_folder, run_name
 from prl.fit.processes import (
     Spread,
     apart,

@@ -25,8 +25,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..data.storage import read_checkpoint
 from .checkpoint import unfinished
-from .config import Config, run_folder
+from .config import Config
 from .machine import pick_device
+from .naming import run_folder
 
 # %% ../../nbs/08_fit/processes.ipynb #7b3f7747
 def launched() -> bool:

@@ -15,7 +15,8 @@ from ..data.dataset import Data
 from ..data.dataset import load as load_images
 from ..data.images import Files
 from ..data.storage import project_path, read_checkpoint, read_json
-from .config import Config, differences, first_stage
+from .config import Config
+from .naming import differences, first_stage
 from ..model.photograph import load_pretrained, pretraining_statistics
 
 log = logging.getLogger("prl")

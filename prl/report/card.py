@@ -19,8 +19,9 @@ import prl
 from ..control.goals import control_range, monotonicity
 from ..data.storage import atomic_write, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
-from ..fit.config import Config, identity
+from ..fit.config import Config
 from ..fit.loop import Run
+from ..fit.naming import identity
 from ..interval import bootstrap
 from ..longtail import shot_groups
 from ..method.registry import METHODS

@@ -22,8 +22,8 @@ from ..data.dataset import ratios_of
 from ..data.environments import group_weights
 from ..errors import nearest
 from ..evaluate import EDGE, image_weights
-from ..fit.config import setting_of
-from ..fit.recipes import BUDGETS
+from ..fit.naming import setting_of
+from ..fit.rules import BUDGETS
 from ..interval import bootstrap
 from ..method.registry import METHODS
 

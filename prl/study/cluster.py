@@ -17,7 +17,8 @@ import time
 import uuid
 from pathlib import Path
 
-from ..fit.config import Config, first_stage, run_folder
+from ..fit.config import Config
+from ..fit.naming import first_stage, run_folder
 from ..record import launch, read, recorded
 
 # %% ../../nbs/12_study/cluster.ipynb #1f61e9df

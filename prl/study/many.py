@@ -15,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from ..data.dataset import OWN
-from ..fit.config import Config, first_stage, run_folder, run_name, setting_of
+from ..fit.config import Config
 from ..fit.loop import fit, fit_together, same_images, shared
+from ..fit.naming import first_stage, run_folder, run_name, setting_of
 from ..fit.processes import trained
 from ..fit.stages import load_data
 from ..method.registry import METHODS
