@@ -19,7 +19,7 @@ from .errors import unknown
 from .longtail import RATIOS, shot_groups, total_variation
 from .loss import environment_log_prior
 from .method.registry import METHODS
-from .method.unlabelled import random_views
+from .method.sade import random_views
 from .model.features import predict
 from .preference import EXPERTS, NAMES, along, belonging, edge, grid, named
 
