@@ -33,7 +33,8 @@ from ..fit.stages import load_data
 from ..longtail import RATIOS, shot_groups
 from ..method.registry import METHODS
 from ..model.features import predict, test_features
-from ..model.heads import DialHeads, ReleasedHeads
+from ..method.dial import DialHeads
+from ..method.released import ReleasedHeads
 from ..model.hypernet import FreeHeads, HyperHeads, LowRankHeads
 from ..model.network import Model
 from ..preference import NAMES, grid, resolve

@@ -39,8 +39,9 @@ from prl.fit.processes import (
 )
 from .stages import channel_statistics, check_first, claim, load_data, on_device, pretrain
 from .step import Updater, learning_rate, no_tally, set_rate, sgd, stage_of, update
-from ..method.objective import DEFERRED
-from ..method.registry import METHODS, adopt
+from ..method.contract import DEFERRED
+from ..method.registry import METHODS
+from ..method.contract import adopt
 from ..model.photograph import frozen_tensors
 from ..preference import EXPERTS
 
