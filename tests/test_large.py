@@ -11,7 +11,7 @@ from PIL import Image
 from test_commands import papermill
 
 import prl.data.dataset
-from prl.data.lists import RELEASES
+from prl.data.releases import RELEASES
 from prl.fit.config import Config
 from prl.fit.loop import fit
 from prl.fit.naming import run_folder

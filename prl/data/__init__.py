@@ -1,3 +1,4 @@
 "From files to images, labels and batches on the device."
 
-from .dataset import Data, check, load
+from .dataset import Data, load
+from .releases import check

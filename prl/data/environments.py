@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from .dataset import ratios_of
+from .dataset import SOURCES
 from ..errors import unknown
 from ..longtail import RATIOS, environments, named_ratios, prior, sampled, shot_groups
 
@@ -82,7 +82,7 @@ class Environments:
         "Of a run's record; the labels are those of its `correct.parquet`."
         config = record["config"]
         borders = config["many_above"], config["few_below"]
-        return cls(record["train_counts"], labels, ratios_of(config["dataset"]), *borders)
+        return cls(record["train_counts"], labels, SOURCES[config["dataset"]].ratios, *borders)
 
     @cached_property
     def groups(self) -> dict:  # "many", "medium", "few" -> mask (C,)

@@ -9,7 +9,7 @@ __all__ = ['identity', 'run_name', 'run_folder', 'setting_of', 'first_stage', 'd
 import re
 from pathlib import Path
 
-from ..data.dataset import OWN
+from ..data.dataset import SOURCES
 from ..data.storage import project_path
 from .config import OF_METHOD, UNNAMED, Config, fields_of, marked
 from ..method.registry import METHODS
@@ -42,7 +42,7 @@ def run_name(config: Config) -> str:  # <dataset>-ir<ratio>-<method>-<what diffe
         different.append(config.recipe)
     if config.budget != "paper":
         different.append(config.budget)
-    own = f"_{project_path(config.data_root).resolve().name}" if config.dataset in OWN else ""
+    own = f"_{project_path(config.data_root).resolve().name}" if SOURCES[config.dataset].own else ""
     ratio = f"ir{config.imbalance_ratio:g}" if config.imbalance_ratio else "asis"
     return "-".join([config.dataset + own, ratio, config.method, *different, f"s{config.seed}"])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ..data.dataset import Data
+from ..data.dataset import OPTIONS, Data
 from ..data.dataset import load as load_images
 from ..data.images import Files
 from ..data.storage import project_path, read_checkpoint, read_json
@@ -24,22 +24,8 @@ log = logging.getLogger("prl")
 # %% ../../nbs/08_fit/stages.ipynb #ce0f4fc5
 def load_data(config) -> Data:
     "The data set that a config names."
-    return load_images(
-        config.dataset,
-        project_path(config.data_root),
-        config.imbalance_ratio,
-        config.subset_seed,
-        config.image_size,
-        config.image_column,
-        config.label_column,
-        config.test_fraction,
-        config.download,
-        config.holdout,
-        config.crop,
-        config.smallest,
-        config.workers,
-        config.unreadable,
-    )
+    options = {name: getattr(config, name) for name in OPTIONS}
+    return load_images(config.dataset, project_path(config.data_root), **options)
 
 # %% ../../nbs/08_fit/stages.ipynb #75543873
 def claim(

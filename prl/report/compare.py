@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from .. import longtail
-from ..data.dataset import ratios_of
+from ..data.dataset import SOURCES
 from ..data.environments import group_weights
 from ..errors import nearest
 from ..evaluate import EDGE, image_weights
@@ -280,7 +280,7 @@ def cells(
         group,
         many_above,
         few_below,
-        ratios_of(about["config"]["dataset"]),
+        SOURCES[about["config"]["dataset"]].ratios,
     )
     found = [bootstrap(r.system.matrix(r.preference, r.prior, environment), w) for r in rows]
     best = int(np.argmax([m for m, _, _ in found]))

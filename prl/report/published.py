@@ -8,8 +8,8 @@ __all__ = ['PROTOCOL', 'read_published', 'beside', 'side_by_side']
 # %% ../../nbs/13_report/published.ipynb #f4f5e2f5
 import pandas as pd
 
-from ..data.dataset import ratios_of
-from ..data.lists import RELEASES
+from ..data.dataset import SOURCES
+from ..data.releases import RELEASES
 from ..longtail import environments
 from ..method.registry import METHODS
 from .compare import title
@@ -87,7 +87,7 @@ def side_by_side(
     "Our row of each system and prior, and below it the published ones with their source."
     order = [
         e
-        for e in environments([2, 1], 100, ratios_of(joined.dataset.iloc[0]))
+        for e in environments([2, 1], 100, SOURCES[joined.dataset.iloc[0]].ratios)
         if e in set(joined.environment)
     ]
     lines = []

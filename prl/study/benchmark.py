@@ -29,7 +29,7 @@ from torchvision.transforms import v2
 
 from ..data.decode import TRIES
 from ..data.images import Files
-from ..data.lists import RELEASES
+from ..data.releases import RELEASES
 from ..fit.config import Config
 from ..fit.step import stage_of
 from ..method.registry import METHODS

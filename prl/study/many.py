@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..data.dataset import OWN
+from ..data.dataset import SOURCES
 from ..fit.config import Config
 from ..fit.loop import fit, fit_together, same_images, shared
 from ..fit.naming import first_stage, run_folder, run_name, setting_of
@@ -127,7 +127,7 @@ def _fingerprints(
     for c in configs:
         images = same_images(c)
         if images not in known:
-            known[images] = load_data(c).fingerprint() if c.dataset in OWN else None
+            known[images] = load_data(c).fingerprint() if SOURCES[c.dataset].own else None
         yield known[images]
 
 
@@ -161,7 +161,7 @@ def study(
     missing = [c for c in every if c in missing or c in needed and c not in here]
     if len(missing) < len(every):
         print(f"{len(every) - len(missing)} of {len(every)} runs are recorded already", flush=True)
-    if missing and missing[0].dataset not in OWN:
+    if missing and not SOURCES[missing[0].dataset].own:
         load_data(missing[0])  # before any run: what has to be downloaded is, once
     done = (
         ()
