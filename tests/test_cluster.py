@@ -20,13 +20,18 @@ from prl.study.cluster import connected
 from prl.study.many import study
 
 JOURNAL = """
-import os, time, prl.fit.loop as f
-save = f.save_checkpoint
-def saved(folder, model, optimizer, config, fingerprint, progress, *rest):
-    save(folder, model, optimizer, config, fingerprint, progress, *rest)
-    with open({!r}, "a") as file: file.write(f"{{folder.name}} {{progress.step}} {{os.getpid()}}\\n")
-    time.sleep(.1)  # so that a run lasts some seconds on every machine: a kernel outlives its worker for up to one
-f.save_checkpoint = saved
+import os, time
+import prl.fit.training as t
+save = t.save_checkpoint
+
+def saved(run):
+    save(run)
+    with open({!r}, "a") as file:
+        file.write(f"{{run.folder.name}} {{run.step}} {{os.getpid()}}\\n")
+    # so that a run lasts some seconds on every machine: a kernel outlives its worker for up to one
+    time.sleep(.1)
+
+t.save_checkpoint = saved
 """
 
 

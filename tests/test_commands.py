@@ -32,7 +32,7 @@ def papermill(*arguments, **options):
 
 # A killed process
 
-FIT = "from prl.fit.loop import Config, fit; fit(Config(runs={!r}, epochs=30))"
+FIT = "from prl.fit import Config, fit; fit(Config(runs={!r}, epochs=30))"
 
 
 def weights(folder):
@@ -90,14 +90,19 @@ def test_two_processes_train_a_run_once(tmp_path):
 
 
 FULL = """
-import resource, prl.fit.loop as f
-save, calls = f.save_checkpoint, []
-def limited(*arguments):  # from the third checkpoint on, no file may pass 9,000 bytes
+import resource
+import prl.fit.training as t
+from prl.fit import Config, fit
+save, calls = t.save_checkpoint, []
+
+def limited(run):  # from the third checkpoint on, no file may pass 9,000 bytes
     calls.append(1)
-    if len(calls) == 3: resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
-    save(*arguments)
-f.save_checkpoint = limited
-f.fit(f.Config(runs={!r}, epochs=30))
+    if len(calls) == 3:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+    save(run)
+
+t.save_checkpoint = limited
+fit(Config(runs={!r}, epochs=30))
 """
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from test_commands import papermill
 
 import prl.data.dataset
+import prl.fit.training
 from prl.data.releases import RELEASES
 from prl.fit.config import Config
 from prl.fit.loop import fit
@@ -122,16 +123,14 @@ def test_counts_of_the_public_places_lists():
 
 def test_an_image_that_cannot_be_read_from_the_third_epoch_on(tmp_path, monkeypatch):
     "Named and the last checkpoint kept; or left out and counted; a run does not go on with files that changed."
-    import prl.fit.loop
-
-    row = prl.fit.loop.epoch_row
+    row = prl.fit.training.epoch_row
 
     def then_tear(epoch, *rest):
         if epoch == 1:
             (root / torn).write_bytes((root / torn).read_bytes()[:200])
         return row(epoch, *rest)
 
-    monkeypatch.setattr(prl.fit.loop, "epoch_row", then_tear)
+    monkeypatch.setattr(prl.fit.training, "epoch_row", then_tear)
     for unreadable in ("stop", "skip"):
         root, torn = tree("places_lt", tmp_path / unreadable), "data_256/a/field0/5.jpg"
         config = Config(
@@ -151,10 +150,8 @@ def test_an_image_that_cannot_be_read_from_the_third_epoch_on(tmp_path, monkeypa
             continue
         with pytest.raises(ValueError, match="field0/5.jpg.*unreadable='skip'"):
             fit(config)
-        assert (
-            prl.fit.loop.load(run_folder(config))
-            and not (run_folder(config) / "history.parquet").exists()
-        )
+        assert prl.load(run_folder(config))
+        assert not (run_folder(config) / "history.parquet").exists()
         with pytest.raises(ValueError, match="it saw other images"):
             fit(config)
 

@@ -74,7 +74,8 @@ def both(home):
             """
         import json, os, sys
         from prl.fit.config import Config
-        from prl.fit.loop import fit, fit_together
+        from prl.fit.loop import fit
+        from prl.fit.together import fit_together
         from prl.fit.processes import rank
         said = open(f"{sys.argv[1]}/said{os.environ['RANK']}", "w")
         for name, changes in json.loads(sys.argv[2]).items():
@@ -194,7 +195,7 @@ def test_without_accelerate(tmp_path):
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
     done = python(
         "-c",
-        f"from prl.fit.loop import Config, fit; fit(Config(epochs=1, runs={str(tmp_path)!r})); fit(Config(epochs=2, processes=2, runs={str(tmp_path)!r}))",
+        f"from prl.fit import Config, fit; fit(Config(epochs=1, runs={str(tmp_path)!r})); fit(Config(epochs=2, processes=2, runs={str(tmp_path)!r}))",
         env=environment,
     )
     assert (

@@ -20,8 +20,8 @@ from ..control.goals import control_range, monotonicity
 from ..data.storage import atomic_write, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
 from ..fit.config import Config
-from ..fit.loop import Run
 from ..fit.naming import identity
+from ..fit.training import Run
 from ..interval import bootstrap
 from ..longtail import shot_groups
 from ..method.registry import METHODS

@@ -15,11 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from ..data.dataset import SOURCES
+from ..fit.checkpoint import trained
 from ..fit.config import Config
-from ..fit.loop import fit, fit_together, same_images, shared
+from ..fit.loop import fit
 from ..fit.naming import first_stage, run_folder, run_name, setting_of
-from ..fit.processes import trained
 from ..fit.stages import load_data
+from ..fit.together import fit_together, same_images, shared
 from ..method.registry import METHODS
 from ..record import collect, examine, launch, read, recorded
 from .cluster import check_cluster, on_cluster
