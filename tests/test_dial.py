@@ -12,8 +12,10 @@ from conftest import ROOT, run
 from playwright.sync_api import sync_playwright
 from safetensors.torch import save_file
 
-from prl.control.conformal import conformal_sets, halves, measured
-from prl.control.dial import Dial, export_page, read_cache
+from prl.control.cache import read_cache
+from prl.control.conformal import conformal_sets, measured
+from prl.control.dial import Dial, export_page
+from prl.control.split import halves
 from prl.data.environments import group_weights
 from prl.data.storage import read_checkpoint
 from prl.evaluate import image_weights
@@ -140,24 +142,13 @@ def shown_sets(page):
 
 def sets_by_library(cache, preference):
     "The same from prl.control.conformal, computed anew for the nearest of the dial's preferences."
-    points, half, config = grid(24), halves(cache.labels), cache.about["config"]
+    points, half = grid(24), halves(cache.labels)
     far = (points - resolve(preference, cache.model.regimes)).square().sum(1)
     nearest = points[far <= far.min() + 1e-7][0]
-    sets = conformal_sets(
-        cache.model,
-        nearest,
-        cache.features[half],
-        cache.labels[half],
-        0.9,
-        config["many_above"],
-        config["few_below"],
-    )
-    return {
-        row.Index: (row.coverage, row.classes)
-        for row in measured(sets, cache.features[~half], cache.labels[~half], resamples=0)[
-            ["coverage", "classes"]
-        ].itertuples()
-    }
+    calibrating = cache.features[half], cache.labels[half]
+    sets = conformal_sets(cache.model, nearest, *calibrating, groups=cache.groups)
+    table = measured(sets, cache.features[~half], cache.labels[~half], resamples=0)
+    return {row.Index: (row.coverage, row.classes) for row in table.itertuples()}
 
 
 def agrees(page, cache):

@@ -6,7 +6,7 @@ import sys
 import pytest
 from conftest import run
 
-from prl.control.dial import read_cache
+from prl.control.cache import read_cache
 
 WHEEL = """
 import importlib, pkgutil

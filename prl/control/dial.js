@@ -1,7 +1,7 @@
 // The dial: from a preference to accuracies, and how they are drawn.
 // One file for the notebook's widget (what it exports) and for the page (which calls `show`).
 
-// ---------------------------------------------------------------- the cache: a safetensors file, see prl.dial.write_cache
+// ---------------------------------------------------------------- the cache: a safetensors file, see prl.control.cache.write_cache
 
 const ARRAYS = { F32: Float32Array, U8: Uint8Array, I16: Int16Array };
 
@@ -17,7 +17,7 @@ function readCache(bytes) { // Uint8Array or DataView -> { about, tensors }
   return { about, tensors };
 }
 
-// ---------------------------------------------------------------- from a preference to heads, as prl.hypernet and prl.heads do it
+// ---------------------------------------------------------------- from a preference to heads, as prl.model.hypernet and prl.model.heads do it
 
 function linear(x, weight, bias) {
   return bias.map((sum, i) => {
@@ -191,7 +191,7 @@ function fromPoint(x, y) { // a point beside the triangle is drawn to its border
   const [[, top], [left, bottom], [end]] = CORNERS, up = (bottom - y) / (bottom - top), right = (x - left) / (end - left) - up / 2;
   return toOne([up, 1 - up - right, right].map((v) => Math.max(v, 0)));
 }
-const SHAPES = { head: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0", balanced: "M-5.5-5.5h11v11h-11z", tail: "M0-7l7 12h-14z" }; // as in prl.plot
+const SHAPES = { head: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0", balanced: "M-5.5-5.5h11v11h-11z", tail: "M0-7l7 12h-14z" }; // as in prl.report.plot
 const mark = (name) => `<path class="mark" d="${SHAPES[name]}"/>`;
 
 const percent = (value) => `${value.toFixed(1)} %`;

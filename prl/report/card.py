@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import nn
 
 import prl
-from ..control.goals import control_range, monotonicity
+from ..control.reach import control_range, monotonicity
 from ..data.storage import atomic_write, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
 from ..fit.config import Config

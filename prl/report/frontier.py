@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from ..control.goals import control_range, coverage, hypervolume, monotonicity
+from ..control.reach import control_range, coverage, hypervolume, monotonicity
 from ..interval import bootstrap, interval
 from ..longtail import shot_groups
 from ..record import read_tried
