@@ -31,9 +31,10 @@ gpu: $(BIN)/installed ## the benchmark on a machine with a GPU, three pages of a
 	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-gpu-photographs.ipynb -p only photographs -p rounds 3 -p steps 16 -p photographs 1024 -p photograph_batch 128 -y '{backbones: [resnext50, resnet50, resnet152]}' -p folder reports/benchmark/gpu/photographs
 	$(BIN)/nbdev_clean --fname reports
 
-export: $(BIN)/installed ## after editing a notebook: clean notebooks, write prl/
+export: $(BIN)/installed ## after editing a notebook: clean notebooks, write prl/ and the parameters of train.ipynb
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
+	$(BIN)/python -c "from prl.fit.help import write_parameters; write_parameters()"
 
 $(BIN)/installed: pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Python 3.10 or newer is needed, this is %d.%d: make PYTHON=python3.12 ...' % sys.version_info[:2])"

@@ -49,13 +49,13 @@ def field(
     usual = {"default_factory": default} if callable(default) else {"default": default}
     return Field(**usual, description=about, json_schema_extra={"marks": marks}, **bounds)
 
-# %% ../../nbs/08_fit/config.ipynb #3d9f0be8
+# %% ../../nbs/08_fit/config.ipynb #060e71ee
 class DataFields(BaseModel):
     "Which images a run sees."
 
     dataset: str = field(
         "digits",
-        "digits, cifar10, cifar100, ...; own: folder, list, parquet, features",
+        "digits, cifar10, cifar100, ...; your own: folder, list, parquet, features",
         IMAGES,
         FIRST,
     )
@@ -89,7 +89,7 @@ class DataFields(BaseModel):
     many_above: Count = field(RECIPE, "training images: a class with more is many-shot")
     few_below: Count = field(RECIPE, "training images: a class with fewer is few-shot")
 
-# %% ../../nbs/08_fit/config.ipynb #eabde3de
+# %% ../../nbs/08_fit/config.ipynb #f158da2e
 class MethodFields(BaseModel):
     "What a training step minimises."
 
@@ -101,7 +101,9 @@ class MethodFields(BaseModel):
     regimes: Literal["paper", "vertex"] = field("paper", "β of the training preferences")
     tau: Weight = field(RECIPE, "τ, sharpness of the backward environment")
     lam: Positive = field(0.3, "λ of the smooth Tchebycheff value, nats; the authors' µ")
-    scalarize: Literal["tchebycheff", "mean"] = field("tchebycheff", "of the environment objective")
+    scalarize: Literal["tchebycheff", "mean"] = field(
+        "tchebycheff", "of the environment objective's losses"
+    )
     preferences_per_step: Count = field(4, "K of the environment objective")
     tail_weight: Share = field(
         0.0, "of a specialist: its one preference between head (0) and tail (1)"
@@ -110,7 +112,7 @@ class MethodFields(BaseModel):
     diversity: Weight = field(0.45, "RIDE's λ on CIFAR100-LT")
     lade_weight: Weight = field(0.1, "of the LADER term")
 
-# %% ../../nbs/08_fit/config.ipynb #2895ea2f
+# %% ../../nbs/08_fit/config.ipynb #805b0059
 class SecondStageFields(BaseModel):
     "How a method with two stages goes on from its first."
 
@@ -126,23 +128,25 @@ class SecondStageFields(BaseModel):
     smooth_head: Share = field(0.3, "MiSLAS: label smoothing of the most frequent class")
     smooth_tail: Share = field(0.0, "MiSLAS: label smoothing of the rarest class")
     head_rate: Positive = field(
-        0.2, "MiSLAS: learning rate of the classifier's weights over that of their scale"
+        0.2, "MiSLAS: rate of the classifier's weights, as a share of their scale's"
     )
     shift_bn: bool = field(True, "MiSLAS: batch statistics follow the class-balanced images")
 
-# %% ../../nbs/08_fit/config.ipynb #7aab1edf
+# %% ../../nbs/08_fit/config.ipynb #dd006bb3
 class ModelFields(BaseModel):
     "The network."
 
+    # cnn: images of about 8x8 pixels; embedding: features; resnet32: images of about 32x32;
+    # the other ResNets, torchvision: and timm: photographs
     backbone: str = field(
         RECIPE, "cnn, embedding, resnet32, resnet50, ..., torchvision:NAME or timm:NAME", FIRST
     )
     weights: str | None = field(
-        None, "a backbone for photographs starts from a file, imagenet, or none: drawn"
+        None, "where a backbone for photographs starts: a file, imagenet, or none: drawn"
     )
     # torchvision: and timm: models take 0 or 4, which is all
     frozen_stages: Literal[0, 1, 2, 3, 4] = field(
-        0, "lower stages that keep their weights, of photographs"
+        0, "lower stages that stay as they are, for photographs"
     )
     checkpoint_activations: bool = field(
         False, "blocks again in the backward pass: less memory, more time", UNNAMED
@@ -164,7 +168,7 @@ class ModelFields(BaseModel):
         "full", "channels of the branched stages; reduced as in SADE and RIDE", FIRST
     )
     classifier: Literal["cosine", "linear"] = field(
-        "cosine", "linear: for methods with one classifier", FIRST
+        "cosine", "linear only for methods with one classifier", FIRST
     )
     hidden: Count = field(128, "width of the hypernetwork, as the authors'", OF_METHOD)
     rank: Natural = field(
@@ -172,12 +176,12 @@ class ModelFields(BaseModel):
     )
     scale: Positive = field(30.0, "s of the cosine classifier", FIRST)
 
-# %% ../../nbs/08_fit/config.ipynb #ceeabac0
+# %% ../../nbs/08_fit/config.ipynb #f8afc757
 class ScheduleFields(BaseModel):
     "How long it trains, with what steps."
 
     recipe: Literal["shared", "published"] = field(
-        "shared", "one schedule and classifier for all, or each method's own"
+        "shared", "one schedule for all methods, or each method's own"
     )
     budget: Literal["paper", "quick", "fast"] = field(
         "paper", "all epochs, a tenth, or 35 % of them in larger steps"
@@ -190,19 +194,19 @@ class ScheduleFields(BaseModel):
     accumulate: Count = field(1, "parts of a batch that pass one after the other: less memory")
     learning_rate: Positive = field(RECIPE, "at its highest")
     schedule: Literal["multistep", "cosine"] = field(
-        RECIPE, "multistep is times gamma after each milestone"
+        RECIPE, "times gamma at each milestone, or half a cosine"
     )
     milestones: list[Share] = field(RECIPE, "shares of the epochs at which the rate falls")
     gamma: Positive = field(RECIPE, "factor of the learning rate at a milestone")
     warmup: Share = field(RECIPE, "share of the epochs with a rising learning rate")
-    momentum: Share = field(0.9, "of the steps")
-    nesterov: bool = field(True, "whether the momentum looks a step ahead")
+    momentum: Share = field(0.9, "of stochastic gradient descent")
+    nesterov: bool = field(True, "whether the momentum is Nesterov's")
     weight_decay: Weight = field(RECIPE, "of all parameters")
     average: Fraction = field(
         0.0, "decay a step of the moving average of the weights; 0: the last weights"
     )
 
-# %% ../../nbs/08_fit/config.ipynb #5a1497b3
+# %% ../../nbs/08_fit/config.ipynb #6afe8c47
 class AugmentationFields(BaseModel):
     "What is done to the training images."
 
@@ -214,7 +218,7 @@ class AugmentationFields(BaseModel):
         0.08, "share of an image's area that a resized crop has at least", IMAGES, gt=0, le=1
     )
     jitter: Fraction = field(
-        0.0, "largest factor on brightness, contrast and saturation of resized crops"
+        0.0, "largest change of brightness, contrast and saturation of resized crops"
     )
     pad: Natural = field(RECIPE, "pixels that a crop may shift by")
     flip: bool = field(RECIPE, "mirror half of the images")
@@ -222,7 +226,7 @@ class AugmentationFields(BaseModel):
     mixup: Weight = field(0.0, "alpha of its Beta distribution; 0 is off")
     smoothing: Fraction = field(0.0, "share of each label that is spread over all classes")
 
-# %% ../../nbs/08_fit/config.ipynb #f8a3731a
+# %% ../../nbs/08_fit/config.ipynb #289ec8b1
 def _runs() -> str:
     return os.environ.get("PRL_RUNS", "reports/runs")
 
@@ -243,7 +247,7 @@ class RunFields(BaseModel):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
     )
     compiled: bool = field(
-        False, "torch.compile: faster steps for a minute or two before the first"
+        False, "backbone through torch.compile: a minute or two, then faster steps"
     )
     # tiny networks lose time with more than one
     threads: Natural = field(RECIPE, "of PyTorch on the CPU; 0: its own choice", BESIDE, UNNAMED)
