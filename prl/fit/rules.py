@@ -6,7 +6,7 @@
 __all__ = ['BUDGETS', 'RULES', 'within_budget', 'variant', 'recipe_of', 'Asked', 'ask', 'fixed_by_method', 'not_read_by_method',
            'blended_labels', 'one_branch_alone', 'branches_as_one', 'starts_from_nothing', 'no_first_stage',
            'one_stage', 'other_crop', 'branches_of_embeddings', 'backbone_of_embeddings', 'published_elsewhere',
-           'published_and_fast', 'fast_digits', 'filled']
+           'published_and_fast', 'fast_digits', 'filled', 'set_by_methods']
 
 # %% ../../nbs/08_fit/rules.ipynb #32e8c50f
 from dataclasses import dataclass
@@ -262,3 +262,11 @@ def filled(
         if message:
             raise ValueError(message)
     return asked.recipe | asked.method.settings | asked.given | {"method": asked.method.name}
+
+# %% ../../nbs/08_fit/rules.ipynb #e9e33af2
+def set_by_methods() -> set:
+    "The fields that a method may set where the user does not."
+    tables = []
+    for method in METHODS.values():
+        tables += [method.settings, method.defaults, method.published, *method.constants.values()]
+    return set().union(*tables)
