@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['Parameter', 'parameter', 'listing', 'parameters_cell', 'write_parameters']
 
-# %% ../../nbs/08_fit/help.ipynb #c92ec756
+# %% ../../nbs/08_fit/help.ipynb #9cba0243
 import json
 from typing import Literal, NamedTuple, get_args, get_origin
 
 from ..data.storage import atomic_write, project_path, read_json
 from .config import PARTS, Config
-from .rules import RECIPES, set_by_methods
+from .rules import set_by_methods
 
 # %% ../../nbs/08_fit/help.ipynb #2e41a7ae
 class Parameter(NamedTuple):
@@ -42,12 +42,12 @@ def _choices(annotation) -> str:
     *words, last = map(str, get_args(annotation))
     return f"{', '.join(words)} or {last}: "
 
-# %% ../../nbs/08_fit/help.ipynb #2a203f2e
+# %% ../../nbs/08_fit/help.ipynb #6d0da222
 def parameter(part: str, name: str) -> Parameter:
     "One field in words."
     field = Config.model_fields[name]
     setters = []
-    if any(name in recipe for recipe in RECIPES.values()):
+    if any(name in source.recipe for source in SOURCES.values()):
         setters.append("the data set's")
     if name in set_by_methods():
         setters.append("the method's")
