@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['Parameter', 'parameter', 'listing', 'parameters_cell', 'write_parameters']
 
-# %% ../../nbs/08_fit/help.ipynb #9cba0243
+# %% ../../nbs/08_fit/help.ipynb #756bb084
 import json
 from typing import Literal, NamedTuple, get_args, get_origin
 
+from ..data.dataset import SOURCES
 from ..data.storage import atomic_write, project_path, read_json
 from .config import PARTS, Config
 from .rules import set_by_methods
