@@ -32,7 +32,7 @@ class Features(nn.Module):
         self.unit, self.constant = unit, constant
         self.backbone = backbone.to(memory_format=torch.channels_last)
         self.bf16 = False  # training switches it on; the heads stay in float32, a cosine times 30 needs its digits
-        self.gather = None  # (n, branches, d) -> (N, branches, d): set while several processes train, each with a share of the batch (`08_fit/processes`)
+        self.gather = None  # (n, branches, d) -> (N, branches, d): set while several processes train, each with a share of the batch (`08_fit/spread`)
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(-1, 1, 1))
 
