@@ -177,7 +177,7 @@ class Adapted(NamedTuple):
         logits = branch_logits(features, model.heads(), model.scale).cpu()
         return torch.einsum("nbc,b->nc", logits, self.share.cpu()) + self.offset.cpu()
 
-
+# %% ../../nbs/07_method/contract.ipynb #d8c4c307
 def need_images(images) -> None:
     "A test-time step without images is an error."
     if not len(images):

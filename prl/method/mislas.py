@@ -37,7 +37,7 @@ def class_smoothing(
     spread = (counts.max() - counts.min()).clamp(min=1)
     return tail + (head - tail) * torch.sin(math.pi / 2 * (counts - counts.min()) / spread)
 
-
+# %% ../../nbs/07_method/mislas.ipynb #d9f73604
 def label_aware_smoothing(
     logits: torch.Tensor,  # (N, C)
     target: torch.Tensor,  # (N,)
@@ -77,14 +77,14 @@ def smoothing_objective(model, images, target, config, drawn, late=False) -> Los
     smoothing = class_smoothing(model.counts, config.smooth_head, config.smooth_tail)
     return single(label_aware_smoothing(model.logits(model.features(images)), target, smoothing))
 
-
+# %% ../../nbs/07_method/mislas.ipynb #2ebd6a7a
 def scaled_heads(config, branches, num_classes, dim, log_prior):
     "In the second stage with a scale for each class."
     target = training_prior if config.stage == 1 else uniform_prior
     base = fixed_heads(target)(config, branches, num_classes, dim, log_prior)
     return base if config.stage == 1 else ScaledHeads(base)
 
-
+# %% ../../nbs/07_method/mislas.ipynb #c54e1e26
 def train_classifier(model, config) -> list:  # parameter groups
     "The backbone is frozen; `shift_bn` says whether its batch statistics are too."
     model.phi.requires_grad_(False).train(config.shift_bn)

@@ -94,7 +94,7 @@ def draw_preferences(config, generator) -> Drawn:
     draw = draw_environments if config.objective == "environment" else draw_experts
     return draw(config, generator)
 
-
+# %% ../../nbs/07_method/prl.ipynb #7289667d
 _ZHAO = "Zhao et al., Breaking Long-Tailed Learning Bottlenecks, NeurIPS 2024"
 _READS = ("branch_loss", "spread", "rank")
 # ours: with one linear layer to all weights the hypernetwork would be larger than the network;

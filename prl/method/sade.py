@@ -56,7 +56,7 @@ def _crops(images):  # yields all images, 500 at a time; those in files as rando
     for crop, _ in images.crops(every, [torch.rand(len(part), TRIES, 4) for part in every]):
         yield crop
 
-
+# %% ../../nbs/07_method/sade.ipynb #816ca600
 def _views(images, count, config, device):  # yields, for each view, an iterator of its parts
     colour = _colour()
     if isinstance(images, Files):  # as SADE's loaders for photographs

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SOFTMAX', 'BALANCED_SOFTMAX', 'SPECIALIST', 'softmax_objective', 'balanced_softmax_objective', 'draw_own',
-           'specialist_objective', 'own_prior']
+           'own_prior', 'specialist_objective']
 
 # %% ../../nbs/07_method/softmax.ipynb #fb5c9642
 import torch
@@ -74,14 +74,14 @@ def draw_own(config, generator) -> Drawn:
     return Drawn(alpha[None].float(), torch.empty(0, dtype=torch.long))
 
 
+def own_prior(config, log_prior):
+    return environment_log_prior(along(config.tail_weight, config.regimes), log_prior, config.tau)
+
+# %% ../../nbs/07_method/softmax.ipynb #178d9a81
 def specialist_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`CE(v + log π − log π_α)` for one preference α."
     logits = model.logits(model.features(images))
     return single(environment_loss(logits, target, model.log_prior, drawn.alphas[0], model.tau))
-
-
-def own_prior(config, log_prior):
-    return environment_log_prior(along(config.tail_weight, config.regimes), log_prior, config.tau)
 
 
 SPECIALIST = Method(

@@ -55,7 +55,7 @@ def check_seed(method: Method, config) -> None:
     first, its = (next(m.phi.backbone.parameters()) for m in (model, other))
     assert not torch.equal(first, its), f"{method.name} is the same for two seeds"
 
-
+# %% ../../nbs/07_method/trial.ipynb #6cf454ef
 def check_learns(method: Method, config) -> None:
     "A finite scalar loss, alike for a seed, from which all that is to be trained learns."
     totals = []
@@ -74,7 +74,7 @@ def check_learns(method: Method, config) -> None:
     )
     assert totals[0] == totals[1], f"{method.name} has two losses for a seed"
 
-
+# %% ../../nbs/07_method/trial.ipynb #ed2ecd13
 def check_method(method: Method, config) -> None:
     "What every method of the registry keeps, in the stage that the config asks for."
     check_seed(method, config)
