@@ -5,16 +5,16 @@ ARGS ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-train: $(BIN)/installed ## train on the embedded digits and write a report; ARGS="-p dataset cifar100" for another run
-	@mkdir -p reports
-	@$(BIN)/python -m papermill --log-output nbs/train.ipynb reports/last.ipynb $(ARGS)
-	@echo && grep -o 'Report: [^\"]*' reports/last.ipynb | tail -1
+train: $(BIN)/installed ## train on the embedded digits into runs/, with a report; ARGS="-p dataset cifar100" for another run
+	@mkdir -p runs
+	@$(BIN)/python -m papermill --log-output nbs/train.ipynb runs/last.ipynb $(ARGS)
+	@echo && grep -o 'Report: [^\"]*' runs/last.ipynb | tail -1
 
 test: $(BIN)/installed ## everything that CI runs
 	@$(BIN)/python -m pytest
 
-reports: $(BIN)/installed ## render the report and the index from the recorded runs
-	$(BIN)/python -m papermill nbs/report.ipynb reports/report.ipynb -p figures reports/figures
+reports: $(BIN)/installed ## render the report and the index from the runs in reports/
+	$(BIN)/python -m papermill nbs/report.ipynb reports/report.ipynb -p runs reports/runs -p figures reports/figures
 	$(BIN)/nbdev_clean --fname reports
 	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
 

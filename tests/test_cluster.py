@@ -121,7 +121,8 @@ def test_a_killed_worker_costs_no_run_and_trains_none_twice(tmp_path, journal, m
 def test_local_workers_have_a_gpu_and_cores_of_their_own(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")  # of a machine that has none
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with connected("local:2") as client:
+    with connected(2) as client:
+        client.wait_for_workers(2)
         workers = client.scheduler_info()["workers"]
         assert [(w["nthreads"], w["resources"]) for w in workers.values()] == [(1, {"GPU": 1})] * 2
         assert sorted(client.run(os.getenv, "CUDA_VISIBLE_DEVICES").values()) == ["5", "7"]

@@ -178,7 +178,7 @@ def test_papermill_bad_parameter(arguments, says, tmp_path):
         ("compare", ["-y", "{methods: [softmax, sadee]}"], "did you mean 'sade'"),
         ("compare", ["-p", "published", "nowhere.csv"], "cannot be read as CSV"),
         ("compare", ["-p", "seed", 3], "seed is set by the comparison itself"),
-        ("ablation", ["-p", "cluster", "locl"], "expected local (this machine)"),
+        ("ablation", ["-p", "cluster", "local"], "expected a scheduler's address"),
         ("recipe", ["-p", "holdout", 0.0], "never on test images"),
         ("recipe", ["-y", "{candidates: [{schedul: cosine}]}"], "did you mean 'schedule'"),
         ("benchmark", ["-p", "only", "trian"], "expected all or some of train, tried"),
@@ -297,16 +297,18 @@ of_newcomer = pytest.mark.xdist_group("newcomer")  # one process makes that copy
 @pytest.fixture(scope="session")
 def trained_newcomer(newcomer):
     out = shell("make train", newcomer)
-    assert "Report: reports/runs/digits-ir50-prl-s0/train.html" in out
+    assert "Report: runs/digits-ir50-prl-s0/train.html" in out
     return newcomer
 
 
 @of_newcomer
 def test_make_train_in_a_fresh_clone(trained_newcomer):
-    run_folder = trained_newcomer / "reports/runs/digits-ir50-prl-s0"
+    run_folder = trained_newcomer / "runs/digits-ir50-prl-s0"
     record = json.loads((run_folder / "record.json").read_text())
     assert record["config"]["dataset"] == "digits" and record["seconds"] > 0
     assert (run_folder / "train.html").stat().st_size > 100_000
+    status = run("git", "status", "--porcelain", cwd=trained_newcomer).stdout
+    assert status == "", f"a clone stays clean: {status}"
 
 
 @of_newcomer
@@ -365,9 +367,9 @@ def test_readme_shell_commands(trained_newcomer):
         if "nbs/ablation.ipynb" in command:
             command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1 -p seeds 1"
         shell(command, trained_newcomer)
-    assert (trained_newcomer / "reports/runs/cifar100-ir100-prl-epochs1-s0/record.json").exists()
+    assert (trained_newcomer / "runs/cifar100-ir100-prl-epochs1-s0/record.json").exists()
     assert (
-        trained_newcomer / "reports/runs/folder_my_images-asis-prl-epochs1-s0/record.json"
+        trained_newcomer / "runs/folder_my_images-asis-prl-epochs1-s0/record.json"
     ).exists()
 
 

@@ -19,7 +19,7 @@ from torch import nn
 
 from .conformal import enough, over_simplex
 from ..data.environments import Environments
-from ..data.storage import atomic_write, project_path, read_checkpoint, read_json
+from ..data.storage import atomic_write, find_run, project_path, read_checkpoint, read_json
 from ..fit.checkpoint import load, set_weights, unfinished
 from ..fit.config import Config
 from ..fit.naming import identity
@@ -253,7 +253,7 @@ def write_cache(
     data_root: str = "data",  # where its images are
 ) -> Path:  # `dial.safetensors` in that folder
     "Features of the test images, labels, heads, and what made them."
-    folder = project_path(run)
+    folder = find_run(run)
     _controllable(folder)
     model, record = load(folder), read_json(folder / "record.json")
     config = Config(**record["config"], data_root=data_root)
@@ -306,11 +306,11 @@ def _read(path: Path) -> Cache:
 
 
 def read_cache(
-    run,  # a run's folder, or a cache by itself
+    run,  # a run's folder or name, or a cache by itself
     data_root: str = "data",  # where the run's images are, should the cache have to be written
 ) -> Cache:
     "The cache of a run, written first where it is missing or of earlier weights."
-    given = project_path(run)
+    given = find_run(run)
     if given.suffix == ".safetensors":
         return _read(given)
     if not (given / NAME).exists():

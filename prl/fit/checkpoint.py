@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from ..data.storage import atomic_write, read_checkpoint, read_json
+from ..data.storage import atomic_write, find_run, read_checkpoint, read_json
 from .config import Config
 from .naming import differences, identity, run_folder
 from ..method.registry import METHODS
@@ -121,11 +121,11 @@ def trained(config: Config) -> bool:
 
 # %% ../../nbs/08_fit/checkpoint.ipynb #3cb68f8c
 def load(
-    run,  # a run's folder, or one that `prl.save_pretrained` left
+    run,  # a run's folder or name, or a folder that `prl.save_pretrained` left
     device: str = "cpu",
 ) -> torch.nn.Module:  # in eval mode, with .class_names and .train_counts
     "The trained model of a run."
-    path = Path(run) / "model.safetensors"
+    path = find_run(run) / "model.safetensors"
     if not path.exists():
         raise FileNotFoundError(
             f"no {path}: weights stay on the machine that trained them. "

@@ -8,11 +8,11 @@ __all__ = ['Count', 'Natural', 'Share', 'Fraction', 'Positive', 'Weight', 'Ratio
            'ScheduleFields', 'AugmentationFields', 'RunFields', 'Config', 'fields_of', 'marked']
 
 # %% ../../nbs/08_fit/config.ipynb #d85da9b3
-import os
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..data.storage import usual_runs
 from ..errors import unknown
 from .rules import filled
 from ..model.photograph import check
@@ -227,10 +227,6 @@ class AugmentationFields(BaseModel):
     smoothing: Fraction = field(0.0, "share of each label that is spread over all classes")
 
 # %% ../../nbs/08_fit/config.ipynb #289ec8b1
-def _runs() -> str:
-    return os.environ.get("PRL_RUNS", "reports/runs")
-
-
 class RunFields(BaseModel):
     "Where and how it is computed."
 
@@ -259,7 +255,7 @@ class RunFields(BaseModel):
     checkpoint_minutes: Weight = field(
         0.0, "between checkpoints; 0: after every epoch, on a GPU a minute", UNNAMED
     )
-    runs: str = field(_runs, "folder of the runs; None: reports/runs", UNNAMED)
+    runs: str = field(usual_runs, "folder of the runs; None: runs", UNNAMED)
 
 # %% ../../nbs/08_fit/config.ipynb #fd82d7ae
 class Config(

@@ -17,7 +17,7 @@ from torch import nn
 
 import prl
 from ..control.reach import control_range, monotonicity
-from ..data.storage import atomic_write, read_checkpoint, read_json
+from ..data.storage import atomic_write, find_run, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
 from ..fit.config import Config
 from ..fit.naming import identity
@@ -245,7 +245,7 @@ FILES = "model.safetensors", "config.json", "README.md"
 
 
 def save_pretrained(
-    trained,  # a run's folder, a `Run`, or a model
+    trained,  # a run's folder or name, a `Run`, or a model
     folder,  # "my_model"
     licence: str = "unknown",  # of the weights, by its name on the Hugging Face hub: "apache-2.0", "cc-by-nc-4.0"
     overwrite: bool = False,  # a model that was saved there before
@@ -256,7 +256,7 @@ def save_pretrained(
         if isinstance(trained, nn.Module)
         else trained.folder
         if isinstance(trained, Run)
-        else Path(trained)
+        else find_run(trained)
     )
     if (
         run

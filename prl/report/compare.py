@@ -8,9 +8,7 @@ __all__ = ['SYSTEMS', 'SEEDS_FOR_A_CLAIM', 'as_systems', 'title', 'Answered', 'r
            'by_tail_weight', 'edge_table']
 
 # %% ../../nbs/13_report/compare.ipynb #44b8c7cb
-import json
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +24,7 @@ from ..fit.naming import setting_of
 from ..fit.rules import BUDGETS
 from ..interval import bootstrap
 from ..method.registry import METHODS
+from ..record import folders, read
 
 # %% ../../nbs/13_report/compare.ipynb #a0561c28
 SYSTEMS = [
@@ -107,12 +106,15 @@ class Answered(NamedTuple):
         return list(dict.fromkeys(c.split("/")[0] for c in self.correct[0] if "/" in c))
 
 
-def read_answers(path, names) -> dict:  # setting -> Answered
+def read_answers(
+    runs,  # a folder of runs, as in `prl.record.folders`
+    names,
+) -> dict:  # setting -> Answered
     "What the named runs under a folder got right, by system and seed."
-    systems = {}
+    systems, every = {}, folders(runs, names)
     for name in dict.fromkeys(names):
-        folder = Path(path) / name
-        record = json.loads((folder / "record.json").read_text())
+        folder = every[name]
+        record = read(folder)
         systems.setdefault(setting_of(name), []).append(
             (record["config"]["seed"], pd.read_parquet(folder / "correct.parquet"), record)
         )

@@ -7,7 +7,6 @@ __all__ = ['PANELS', 'Reach', 'read_dials', 'specialists', 'volume', 'volume_dif
            'plot_frontier']
 
 # %% ../../nbs/13_report/frontier.ipynb #e24e6bdb
-from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -17,7 +16,7 @@ import pandas as pd
 from ..control.reach import control_range, coverage, hypervolume, monotonicity
 from ..interval import bootstrap, interval
 from ..longtail import shot_groups
-from ..record import read_tried
+from ..record import folders, read_tried
 from .compare import by_tail_weight, in_order, read_answers, title, weights
 
 # %% ../../nbs/13_report/frontier.ipynb #bf4347eb
@@ -45,14 +44,14 @@ class Reach(NamedTuple):
         )
 
 
-def read_dials(path, names) -> dict:  # setting -> Reach, in the tables' order
+def read_dials(runs, names) -> dict:  # setting -> Reach, in the tables' order
     "The dials among the named runs under a folder."
-    path, answers = Path(path), read_answers(path, names)
+    every, answers = folders(runs, names), read_answers(runs, names)
     dials = {}
     for s in in_order(answers.values()):
         if "tail" not in s.preferences:
             continue
-        tried = [read_tried(path / r["run"]) for r in s.records]
+        tried = [read_tried(every[r["run"]]) for r in s.records]
         pick = {n: np.array([m == n for m in tried[0].name]) for n in ("grid", "edge")}
         dials[s.setting] = Reach(
             s.setting,
