@@ -368,9 +368,7 @@ def test_readme_shell_commands(trained_newcomer):
             command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1 -p seeds 1"
         shell(command, trained_newcomer)
     assert (trained_newcomer / "runs/cifar100-ir100-prl-epochs1-s0/record.json").exists()
-    assert (
-        trained_newcomer / "runs/folder_my_images-asis-prl-epochs1-s0/record.json"
-    ).exists()
+    assert (trained_newcomer / "runs/folder_my_images-asis-prl-epochs1-s0/record.json").exists()
 
 
 @of_newcomer
