@@ -10,8 +10,8 @@ train: $(BIN)/installed ## train on the embedded digits into runs/, with a repor
 	@$(BIN)/python -m papermill --log-output nbs/train.ipynb runs/last.ipynb $(ARGS)
 	@echo && grep -o 'Report: [^\"]*' runs/last.ipynb | tail -1
 
-test: $(BIN)/installed ## everything that CI runs
-	@$(BIN)/python -m pytest
+test: $(BIN)/installed ## style, notebooks and tests in minutes; ARGS=--slow for all that CI runs
+	@$(BIN)/python -m pytest $(ARGS)
 
 reports: $(BIN)/installed ## render the report and the index from the runs in reports/
 	$(BIN)/python -m papermill nbs/report.ipynb reports/report.ipynb -p runs reports/runs -p figures reports/figures
@@ -31,7 +31,8 @@ gpu: $(BIN)/installed ## the benchmark on a machine with a GPU, three pages of a
 	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-gpu-photographs.ipynb -p only photographs -p rounds 3 -p steps 16 -p photographs 1024 -p photograph_batch 128 -y '{backbones: [resnext50, resnet50, resnet152]}' -p folder reports/benchmark/gpu/photographs
 	$(BIN)/nbdev_clean --fname reports
 
-export: $(BIN)/installed ## after editing a notebook: clean notebooks, write prl/ and the parameters of train.ipynb
+export: $(BIN)/installed ## after editing a notebook: format and clean notebooks, write prl/, parameters of train.ipynb
+	$(BIN)/ruff format nbs tests
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
 	$(BIN)/python -c "from prl.fit.help import write_parameters; write_parameters()"

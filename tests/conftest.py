@@ -1,18 +1,31 @@
-"Where runs of the tests go, a copy of the project as a newcomer gets it, and the last line."
+"Where runs of the tests go, the project as a newcomer gets it, a browser, the last lines."
 
 import os
 import shutil
 import subprocess
 import sys
 import venv
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # tests run side by side: threads of one would wait for those of another
+SLOW = "slow: `make test ARGS=--slow` runs them too"
+NO_BROWSER = "in a browser, and neither Chromium nor Chrome is installed: apt-get install chromium"
+# Tests run side by side: threads of one would wait for those of another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason=SLOW))
 
 
 def run(*command, cwd=ROOT, **options):
@@ -22,10 +35,16 @@ def run(*command, cwd=ROOT, **options):
     )
 
 
+def of_all_workers(tmp_path_factory):
+    "The folder of this run of pytest: a model that one worker has trained there serves the others."
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session", autouse=True)
 def elsewhere(tmp_path_factory):
     "Runs of the tests do not touch the project's reports."
-    os.environ["PRL_RUNS"] = str(tmp_path_factory.mktemp("runs"))
+    os.environ["PRL_RUNS"] = str(of_all_workers(tmp_path_factory) / "runs")
 
 
 def fresh_copy(folder):
@@ -46,25 +65,18 @@ def clone(tmp_path_factory):
     return fresh_copy(tmp_path_factory.mktemp("clone"))
 
 
+of_newcomer = pytest.mark.xdist_group("newcomer")  # one process makes that copy
+
+
 @pytest.fixture(scope="session")
 def newcomer(tmp_path_factory):
-    "A copy with an environment of its own; the packages are lent by this one, the project is installed from the copy."
+    "A copy with an environment of its own: packages are lent by this one, the project is its own."
     clone = fresh_copy(tmp_path_factory.mktemp("newcomer"))
     venv.create(clone / ".venv", symlinks=True)
     lib = next((clone / ".venv").glob("lib/python*/site-packages"))
     (lib / "lent.pth").write_text(next(p for p in sys.path if p.endswith("site-packages")) + "\n")
-    done = run(
-        clone / ".venv/bin/python",
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-e",
-        ".",
-        cwd=clone,
-    )
+    pip = [clone / ".venv/bin/python", "-m", "pip", "install", "-q"]
+    done = run(*pip, "--no-deps", "--no-build-isolation", "-e", ".", cwd=clone)
     assert done.returncode == 0, done.stderr
     (clone / ".venv/share").symlink_to(Path(sys.prefix) / "share")  # page templates of nbconvert
     for name in ("papermill", "jupyter", "nbdev_clean", "nbdev_export"):
@@ -75,10 +87,28 @@ def newcomer(tmp_path_factory):
     return clone
 
 
+@pytest.fixture(scope="session")
+def browser():
+    "The Chromium or Chrome of the machine, without a window."
+    names = "chromium", "chromium-browser", "google-chrome"
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(NO_BROWSER)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
 def pytest_unconfigure(config):
     if hasattr(config, "workerinput"):
         return  # of pytest-xdist: the one that sent it counts
     stats = getattr(config.pluginmanager.get_plugin("terminalreporter"), "stats", {})
-    print(
-        f"\n{len(stats.get('passed', []))} passed, {len(stats.get('failed', [])) + len(stats.get('error', []))} failed"
-    )
+    left_out = Counter(report.longrepr[2] for report in stats.get("skipped", []))
+    print()
+    for reason, count in left_out.most_common():
+        print(f"{count} left out, {reason.removeprefix('Skipped: ')}")
+    passed, failed, broken = (len(stats.get(k, [])) for k in ("passed", "failed", "error"))
+    print(f"{passed} passed, {failed + broken} failed")

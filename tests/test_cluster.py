@@ -1,4 +1,4 @@
-"What a notebook cannot test of a cluster: workers as processes, one of them killed in the middle of a run."
+"What a notebook cannot test of a cluster: workers as processes, one killed in the middle of a run."
 
 import json
 import os
@@ -54,6 +54,7 @@ def kill_worker_of(folder, killed):
     os.kill(killed["worker"], signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_no_run_and_trains_none_twice(tmp_path, journal, monkeypatch, capsys):
     configs = [
         Config(runs=os.path.relpath(tmp_path / "runs", ROOT), simplex_steps=4, **given)

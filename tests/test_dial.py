@@ -3,13 +3,10 @@
 import ast
 import json
 import re
-import shutil
-import sys
 
 import pytest
 import torch
-from conftest import ROOT, run
-from playwright.sync_api import sync_playwright
+from conftest import ROOT
 from safetensors.torch import save_file
 
 from prl.control.cache import read_cache
@@ -36,22 +33,9 @@ def committed(name):
     return read_cache(ROOT / "reports/runs" / RUNS[name] / "dial.safetensors")
 
 
-@pytest.fixture(scope="session")
-def browser():
-    found = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if found is None:
-        pytest.skip("neither Chromium nor Chrome is installed: the dial was not tried")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def opened(browser, tmp_path):
-    "A function that opens a cache's page; at the end of the test no page may have logged, raised, or asked the network for anything."
+    "Opens a cache's page; in the end no page may have logged, raised, or asked the network."
     troubles, pages = [], []
 
     def open_page(cache, width=1200):
@@ -328,28 +312,25 @@ def test_other_heads(opened, settings, tmp_path):
 
 
 WIDGET = """async ([source, cache, preference]) => {  // a page in the place of Jupyter
-    const { default: widget } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
-    const state = { cache: new DataView(Uint8Array.from(cache).buffer), preference }, listeners = {};
+    const code = new Blob([source], { type: "text/javascript" });
+    const { default: widget } = await import(URL.createObjectURL(code));
+    const state = { cache: new DataView(Uint8Array.from(cache).buffer), preference };
+    const listeners = {};
     window.saved = [];
-    window.model = { get: (key) => state[key], set: (key, value) => { state[key] = value; }, save_changes: () => saved.push(state.preference),
-                     on: (event, f) => { listeners[event] = f; }, off: (event) => { delete listeners[event]; } };
-    window.fromPython = (value) => { state.preference = value; listeners["change:preference"]?.(); };
-    window.cleanUp = widget.render({ model, el: document.body.appendChild(document.createElement("div")) });
+    window.model = {
+        get: (key) => state[key],
+        set: (key, value) => { state[key] = value; },
+        save_changes: () => saved.push(state.preference),
+        on: (event, f) => { listeners[event] = f; },
+        off: (event) => { delete listeners[event]; },
+    };
+    window.fromPython = (value) => {
+        state.preference = value;
+        listeners["change:preference"]?.();
+    };
+    const el = document.body.appendChild(document.createElement("div"));
+    window.cleanUp = widget.render({ model, el });
 }"""
-
-
-def test_explore_names_a_wrong_parameter(tmp_path):
-    done = run(
-        sys.executable,
-        "-m",
-        "papermill",
-        "nbs/explore.ipynb",
-        tmp_path / "out.ipynb",
-        "-p",
-        "rum",
-        "reports/runs/digits-ir50-prl-s0",
-    )
-    assert done.returncode != 0 and "did you mean 'run'" in done.stderr
 
 
 def test_widget(browser):

@@ -4,7 +4,7 @@ import os
 import sys
 
 import pytest
-from conftest import run
+from conftest import of_newcomer, run
 
 from prl.control.cache import read_cache
 
@@ -23,6 +23,7 @@ print(prl.__file__, export_page(run.folder), sep="\\n")
 """
 
 
+@of_newcomer
 def test_script_above_a_clone_called_prl(newcomer):
     "Its folder is on the path, and the clone in it is no package: the installed one is taken."
     script = newcomer.parent / "script.py"

@@ -1,4 +1,4 @@
-"The field's large data sets, on small trees in their layouts: check, train, evaluate, report; and what goes wrong with files."
+"The field's large data sets, on small trees in their layouts, from check to report."
 
 import json
 import sys
@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, run
+from kernel import Open, edited
 from PIL import Image
-from test_commands import papermill
 
 import prl.data.dataset
 import prl.fit.training
@@ -38,7 +38,7 @@ SMALL = dict(
 
 
 def photograph(path, c, rng):
-    "A JPEG of any size and of one of the modes that such collections hold; its brightness tells the class."
+    "A JPEG of any size and mode that such collections hold; its brightness tells the class."
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = (rng.integers(0, 60, (*rng.integers(30, 90, 2), 3)) + 30 * c).astype(np.uint8)
     exif = Image.Exif()
@@ -61,42 +61,37 @@ def tree(dataset, root, each=3):
     return root
 
 
+@pytest.fixture(scope="module")
+def opened():
+    "train.ipynb and report.ipynb, each in a kernel of its own that serves all three data sets."
+    train, report = Open("train"), Open("report")
+    with train.client.setup_kernel(), report.client.setup_kernel():
+        yield train, report
+
+
+@pytest.mark.xdist_group("large")
 @pytest.mark.parametrize("dataset", LAYOUTS)
-def test_large_data_sets_from_check_to_report(dataset, tmp_path):
+def test_large_data_sets_from_check_to_report(dataset, opened, tmp_path):
     root, runs = tree(dataset, tmp_path / "data"), tmp_path / "runs"
     found = prl.data.check(dataset, root).set_index("what")
-    assert (
-        found.found["training files there"] == sum(COUNTS)
-        and found.says["test files there"] == "ok"
-    )
+    assert found.found["training files there"] == sum(COUNTS)
+    assert found.says["test files there"] == "ok"
     assert found.found["classes"] == len(COUNTS) and found.says["classes"].startswith("differs")
-    given = [
-        part
-        for k, v in (SMALL | dict(dataset=dataset, data_root=root, runs=runs)).items()
-        for part in ("-p", k, str(v))
-    ]
-    done = papermill("nbs/train.ipynb", str(tmp_path / "out.ipynb"), *given)
-    assert done.returncode == 0, done.stderr[-3000:]
+    train, report = opened
+    edited(train.notebook, SMALL | dict(dataset=dataset, data_root=str(root), runs=str(runs)))
+    train.run_all()
     (folder,) = [p.parent for p in runs.glob("*/record.json")]
-    record, rows = (
-        json.loads((folder / "record.json").read_text()),
-        pd.read_parquet(folder / "rows.parquet"),
-    )
-    assert (record["train_counts"], record["test_images"], record["config"]["rank"]) == (
-        [*COUNTS],
-        18,
-        32,
-    )
+    record = json.loads((folder / "record.json").read_text())
+    rows = pd.read_parquet(folder / "rows.parquet")
+    assert record["train_counts"] == [*COUNTS] and record["test_images"] == 18
+    assert record["config"]["rank"] == 32
     ratios = (3, 2) if dataset == "inaturalist" else (50, 25, 10, 5, 2)
-    assert set(rows.environment) == {
-        "uniform",
-        *(f"{d}-{r}" for d in ("forward", "backward") for r in ratios),
-    }
-    assert {"balanced", "head", "tail", "grid", "edge"} <= set(
-        rows.preference
-    ) and rows.value.notna().all()
-    report = papermill("nbs/report.ipynb", str(tmp_path / "report.ipynb"), "-p", "runs", str(runs))
-    assert report.returncode == 0, report.stderr[-3000:]
+    shifted = {f"{d}-{r}" for d in ("forward", "backward") for r in ratios}
+    assert set(rows.environment) == {"uniform", *shifted}
+    assert {"balanced", "head", "tail", "grid", "edge"} <= set(rows.preference)
+    assert rows.value.notna().all()
+    edited(report.notebook, dict(runs=str(runs)))
+    assert dataset in report.run_all()
 
 
 def real_lists():
@@ -122,7 +117,7 @@ def test_counts_of_the_public_places_lists():
 
 
 def test_an_image_that_cannot_be_read_from_the_third_epoch_on(tmp_path, monkeypatch):
-    "Named and the last checkpoint kept; or left out and counted; a run does not go on with files that changed."
+    "Named, the last checkpoint kept; or left out and counted. With other files it does not go on."
     row = prl.fit.training.epoch_row
 
     def then_tear(epoch, *rest):
@@ -166,6 +161,8 @@ def test_a_list_that_names_a_missing_file(tmp_path):
     done = run(
         sys.executable,
         "-c",
-        f"import prl.data.dataset; prl.data.load('imagenet_lt', {str(root)!r}, image_size=32, crop='resized').test.images[:]",
+        "import sys, prl.data\n"
+        "prl.data.load('imagenet_lt', sys.argv[1], image_size=32, crop='resized').test.images[:]",
+        root,
     )
     assert done.returncode and "ILSVRC2012_val_31.JPEG" in done.stderr

@@ -1,5 +1,7 @@
-"Notebooks are clean, prl/ is what they export, and every one of them runs."
+"Notebooks are clean and in style, prl/ is what they export, and every one of them runs."
 
+import multiprocessing
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +9,19 @@ import pytest
 from conftest import ROOT, run
 
 BIN = Path(sys.executable).parent
+# What most notebooks import is imported once; each then runs in a process that begins there.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        "torch._dynamo",
+        "torchvision",
+        "pandas",
+        "scipy.stats",
+        "sklearn.datasets",
+        "matplotlib.pyplot",
+        "nbdev.test",
+    ]
+)
 
 
 def changed(clone):
@@ -24,14 +39,34 @@ def test_export_is_in_sync(clone):
     assert changed(clone) == "", "run nbdev_export and commit prl/"
 
 
-@pytest.mark.parametrize(
-    "notebook",
-    sorted(
-        p.relative_to(ROOT / "nbs").as_posix()
-        for p in (ROOT / "nbs").rglob("[!_]*.ipynb")
-        if ".ipynb_checkpoints" not in p.parts
-    ),
-)
-def test_notebook(notebook):
-    done = run(BIN / "nbdev_test", "--path", ROOT / "nbs" / notebook, "--n_workers", 0)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+@pytest.mark.parametrize("command", (["format", "--check"], ["check"]), ids=" ".join)
+def test_style(command):
+    done = run(BIN / "ruff", *command, "nbs", "tests")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
+def cells(notebook, log):
+    "What nbdev_test does with a notebook; all that it says goes to a file."
+    with open(log, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(ROOT)
+    from nbdev.test import nbdev_test
+
+    nbdev_test(path=str(notebook), n_workers=0)
+
+
+def notebooks():
+    "All notebooks; those that are run with parameters take longer, and run in test_jupyter.py too."
+    for path in sorted((ROOT / "nbs").rglob("[!_]*.ipynb")):
+        name = path.relative_to(ROOT / "nbs").as_posix()
+        if ".ipynb_checkpoints" not in path.parts:
+            yield pytest.param(name, marks=[] if name[0].isdigit() else pytest.mark.slow)
+
+
+@pytest.mark.parametrize("notebook", [*notebooks()])
+def test_notebook(notebook, tmp_path):
+    process = FORKS.Process(target=cells, args=(ROOT / "nbs" / notebook, tmp_path / "log"))
+    process.start()
+    process.join()
+    assert process.exitcode == 0, (tmp_path / "log").read_text()[-6000:]

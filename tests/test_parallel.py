@@ -28,13 +28,9 @@ CONFIGS = {
     "ride": dict(method="ride", second_epochs=1, epochs=1),
     "lsc": dict(method="lsc", base="softmax", epochs=1),
 }
-TWO = [
-    "-m",
-    "torch.distributed.run",
-    "--standalone",
-    "--nproc-per-node",
-    "2",
-]  # on a CPU, accelerate launch starts one process
+AT_ONCE = "undivided", "mixup", "mislas"  # the others are slow tests
+# On a CPU, accelerate launch would start one process.
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 pytestmark = pytest.mark.xdist_group("parallel")  # two processes are enough at a time
 
 
@@ -64,46 +60,56 @@ def home(tmp_path_factory):
     return tmp_path_factory.mktemp("parallel")
 
 
+BOTH = """
+import json, os, sys
+from prl.fit.config import Config
+from prl.fit.loop import fit
+from prl.fit.processes import rank
+from prl.fit.together import fit_together
+
+home, configs = sys.argv[1], json.loads(sys.argv[2])
+said = open(f"{home}/said{os.environ['RANK']}", "w")
+for name, changes in configs.items():
+    run = fit(Config(**changes, runs=f"{home}/two"))
+    norm = type(run.model.phi.backbone.stem[0][1]).__name__
+    loss, many = run.history.loss.iloc[-1], run.made_by["processes"]
+    print(f"{name} {rank()} {loss:.6f} {norm} {many}", file=said)
+usual = {"device": "cpu", "runs": f"{home}/wrong"}
+for wrong in (
+    [dict(seed=1), dict(seed=2)],
+    [dict(device="cuda:0")],
+    [dict(batch_size=1)],
+    [dict(learning_rate=1e30)],
+):
+    try:
+        fit_together([Config(**usual | changes) for changes in wrong])
+    except Exception as error:
+        print(f"refused {rank()} {type(error).__name__}: {error}", file=said)
+"""
+
+
 @pytest.fixture(scope="module")
-def both(home):
+def both(home, request):
     "All configs trained by one pair of processes, and what was tried beside."
-    done = python(
-        *TWO,
-        script(
-            home,
-            """
-        import json, os, sys
-        from prl.fit.config import Config
-        from prl.fit.loop import fit
-        from prl.fit.together import fit_together
-        from prl.fit.processes import rank
-        said = open(f"{sys.argv[1]}/said{os.environ['RANK']}", "w")
-        for name, changes in json.loads(sys.argv[2]).items():
-            run = fit(Config(**changes, runs=f"{sys.argv[1]}/two"))
-            print(f"{name} {rank()} {run.history.loss.iloc[-1]:.6f} {type(run.model.phi.backbone.stem[0][1]).__name__} {run.made_by['processes']}", file=said)
-        for wrong in ([dict(seed=1), dict(seed=2)], [dict(device="cuda:0")], [dict(batch_size=1)], [dict(learning_rate=1e30)]):
-            try: fit_together([Config(**{"device": "cpu", "runs": f"{sys.argv[1]}/wrong"} | w) for w in wrong])
-            except Exception as error: print(f"refused {rank()} {type(error).__name__}: {error}", file=said)
-    """,
-        ),
-        home,
-        json.dumps({k: QUICK | v for k, v in CONFIGS.items()}),
-    )
+    slow = request.config.getoption("--slow")
+    configs = {k: QUICK | v for k, v in CONFIGS.items() if slow or k in AT_ONCE}
+    done = python(*TWO, script(home, BOTH), home, json.dumps(configs))
     assert done.returncode == 0, done.stderr[-3000:]
     return home, "".join((home / f"said{k}").read_text() for k in (0, 1))
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(k, marks=[] if k in AT_ONCE else pytest.mark.slow) for k in CONFIGS]
+)
 def test_two_processes_train_as_one(both, name):
-    "Loss history, weights and running statistics; batches that two processes divide and that they do not; second stages."
+    "History, weights, running statistics; batches that do not divide; second stages."
     home, said = both
     one, two = (Config(**QUICK | CONFIGS[name], runs=str(home / where)) for where in ("one", "two"))
     fit(one)
     same(run_folder(one), run_folder(two))
     told = re.findall(rf"^{name} (\d) (.*)$", said, re.M)
-    assert sorted(r for r, _ in told) == ["0", "1"] and told[0][1] == told[1][1], (
-        "all return the run"
-    )
+    assert sorted(r for r, _ in told) == ["0", "1"], "all return the run"
+    assert told[0][1] == told[1][1]
     assert told[0][1].endswith(" BatchNorm2d 2")
     assert {p.name for p in run_folder(two).iterdir() if p.name[0] != "."} == {
         "model.safetensors",
@@ -124,6 +130,7 @@ def test_what_all_processes_refuse(both, says):
     assert sorted(re.findall(rf"^refused (\d) .*{says}", both[1], re.M)) == ["0", "1"]
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_others_and_any_number_goes_on(both, tmp_path):
     config = Config(**QUICK, runs=str(tmp_path))
     killed = script(
@@ -153,8 +160,11 @@ def test_a_killed_process_ends_the_others_and_any_number_goes_on(both, tmp_path)
     fit(config)  # one process goes on,
     done = python(
         "-c",
-        "import sys; from accelerate import debug_launcher; from prl.fit.config import Config; from prl.fit.loop import fit\n"
-        "if __name__ == '__main__': debug_launcher(fit, (Config(**__import__('json').loads(sys.argv[1])),), 2)",
+        "import json, sys\n"
+        "from accelerate import debug_launcher\n"
+        "from prl.fit.config import Config\n"
+        "from prl.fit.loop import fit\n"
+        "if __name__ == '__main__': debug_launcher(fit, (Config(**json.loads(sys.argv[1])),), 2)",
         again.model_dump_json(),
     )  # or two, of a notebook's launcher
     assert done.returncode == 0, done.stderr[-3000:]
@@ -193,15 +203,18 @@ def test_from_the_shell(tmp_path):
 def test_without_accelerate(tmp_path):
     (tmp_path / "accelerate.py").write_text("raise ImportError('not there')")
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
-    done = python(
-        "-c",
-        f"from prl.fit import Config, fit; fit(Config(epochs=1, runs={str(tmp_path)!r})); fit(Config(epochs=2, processes=2, runs={str(tmp_path)!r}))",
-        env=environment,
+    code = script(
+        tmp_path,
+        """
+        import sys
+        from prl.fit import Config, fit
+        fit(Config(epochs=1, runs=sys.argv[1]))
+        fit(Config(epochs=2, processes=2, runs=sys.argv[1]))
+        """,
     )
-    assert (
-        "ImportError: accelerate is not installed, which several processes need: python -m pip install -e '.[parallel]'"
-        in done.stderr
-    )
+    done = python(code, tmp_path, env=environment)
+    assert "ImportError: accelerate is not installed, which several processes need" in done.stderr
+    assert ".[parallel]'" in done.stderr, "it says how to install it"
     assert [p.name for p in tmp_path.glob("digits*")] == ["digits-ir50-prl-epochs1-s0"], (
         "one process does without"
     )

@@ -1,0 +1,144 @@
+"The habits of Jupyter: run everything, change a value, run everything again, in one kernel."
+
+import os
+import re
+import signal
+import threading
+import time
+
+import nbformat
+import pytest
+from conftest import ROOT, of_all_workers
+from filelock import FileLock
+from kernel import Open, edited
+from nbclient.exceptions import CellExecutionError
+
+from prl.fit.config import Config
+from prl.fit.naming import run_folder
+from prl.study.many import study
+
+SHORT = dict(budget="paper", epochs=1)
+PAIR = dict(methods=["softmax", "dial"], **SHORT)
+# notebook: what makes it small, what is changed then, what its second run says and its first not
+TWICE = {
+    "train": (dict(epochs=1), dict(epochs=2), "prl-epochs2-s0"),
+    "explore": ({}, dict(data_root="nowhere", page="second.html"), r"second\.html"),
+    "compare": (dict(**PAIR, sizes=False), dict(methods=["softmax", "sade"]), "SADE"),
+    "control": (
+        dict(**PAIR, resamples=9),
+        dict(methods=["dial", "prl"], rivals=["prl"]),
+        "is the PRL",
+    ),
+    "adapt": (
+        dict(methods=["dial"], draws=1, sizes=[50], views=False, **SHORT),
+        dict(sizes=[60]),
+        "60 images",
+    ),
+    "ablation": (dict(epochs=1, seeds=1), dict(seeds=2), "2 seeds"),
+    "recipe": (
+        dict(epochs=1, candidates=[], together=2),
+        dict(candidates=[{"average": 0.9}]),
+        "average 0.9",
+    ),
+    "report": (dict(dataset="cifar100"), dict(dataset="digits"), "digits"),
+    "benchmark": (dict(only="use", width="reduced", classes=10), dict(classes=5), " 5 classes"),
+}
+WRONG = [  # notebook, what papermill gives it, what the error says
+    ("train", dict(epohcs=3), "unknown parameter 'epohcs'; did you mean 'epochs'"),
+    ("train", dict(epochs="three"), "epochs is 'three'"),
+    ("train", dict(method="balanced_sofmax"), "did you mean 'balanced_softmax'"),
+    ("train", dict(method="dial", first="nowhere"), "no trained model lies there"),
+    (
+        "train",
+        dict(dataset="cifar100", download=False, data_root="nowhere"),
+        "Looked for torchvision",
+    ),
+    ("explore", dict(rum="reports/runs/digits-ir50-prl-s0"), "did you mean 'run'"),
+    ("compare", dict(methods=["softmax", "sadee"]), "did you mean 'sade'"),
+    ("compare", dict(published="nowhere.csv"), "cannot be read as CSV"),
+    ("compare", dict(seed=3), "seed is set by the comparison itself"),
+    ("ablation", dict(cluster="local"), "expected a scheduler's address"),
+    ("recipe", dict(holdout=0.0), "never on test images"),
+    ("recipe", dict(candidates=[{"schedul": "cosine"}]), "did you mean 'schedule'"),
+    ("report", dict(datasets="digits"), "did you mean 'dataset'"),
+    ("benchmark", dict(only="trian"), "expected all or some of train, tried"),
+    (
+        "benchmark",
+        dict(sade="nowhere", only="train", branches=3),
+        "give the folder of a checkout",
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    "The short runs of the notebooks below, trained in one process instead of one after the other."
+    with FileLock(of_all_workers(tmp_path_factory) / "short.lock"):
+        methods = "softmax", "dial", "sade", "prl", "prl_no_tchebycheff", "prl_no_hypernet"
+        configs = [Config(method=method, epochs=1) for method in methods]
+        study(
+            configs + [Config(method=method, epochs=1, seed=1) for method in methods[3:]],
+            together=9,
+        )
+
+
+def places():
+    "Every notebook opened from `nbs/`, as Jupyter does, and from the project's root."
+    cheap = "train", "explore", "report"
+    for name in TWICE:
+        yield pytest.param(name, "nbs", id=name)
+        marks = [] if name in cheap else pytest.mark.slow
+        yield pytest.param(name, ".", marks=marks, id=f"{name} from the root")
+
+
+@pytest.mark.parametrize("name, folder", [*places()])
+def test_run_all_change_a_value_run_all(name, folder, trained, tmp_path):
+    small, change, seen = TWICE[name]
+    if name == "explore":
+        small, change = (
+            dict(page=str(tmp_path / "first.html")),
+            change | {"page": str(tmp_path / change["page"])},
+        )
+    opened = Open(name, ROOT / folder)
+    edited(opened.notebook, small)
+    with opened.client.setup_kernel():
+        if folder == "nbs":
+            refuses(opened, name, tmp_path / "runs")
+        before = opened.run_all()
+        edited(opened.notebook, change)
+        after = opened.run_all()
+    assert not re.search(seen, before) and re.search(seen, after), after
+
+
+def refuses(opened, name, runs):
+    "Wrong parameters stop before anything is read or trained, in a kernel that goes on afterwards."
+    for values, says in [(values, says) for about, values, says in WRONG if about == name]:
+        where = {} if name in ("explore", "report", "benchmark") else {"runs": str(runs)}
+        with pytest.raises(CellExecutionError) as error:
+            opened.injected(values | where)
+        assert says in error.value.evalue
+    assert not runs.exists()
+
+
+def test_interrupted_and_run_again_goes_on(tmp_path):
+    opened = Open("train")
+    edited(opened.notebook, dict(runs=str(tmp_path), epochs=200, checkpoint_minutes=0))
+    cells = opened.notebook.cells
+    fits = next(k for k, c in enumerate(cells) if c.source.startswith("run = fit("))
+    kernel = nbformat.v4.new_code_cell("import os\nprint(os.getpid())")
+    cells.append(kernel)
+    folder = run_folder(Config(runs=str(tmp_path), epochs=200))
+
+    def stop(process):
+        while not (folder / "model.safetensors").exists():
+            time.sleep(0.01)
+        os.kill(process, signal.SIGINT)
+
+    with opened.client.setup_kernel():
+        process = int(opened.run([kernel]))
+        opened.run(cells[:fits])
+        threading.Thread(target=stop, args=(process,), daemon=True).start()
+        with pytest.raises(CellExecutionError, match="KeyboardInterrupt"):
+            opened.run([cells[fits]])
+        assert "goes on from its checkpoint, step" in opened.run([cells[fits]])
+    assert (folder / "history.parquet").exists()
