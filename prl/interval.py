@@ -17,7 +17,7 @@ def interval(
     resamples: int = 999,
     seed: int = 0,
 ) -> tuple:  # value, low, high
-    "A statistic and its 95 % percentile interval over seeds and test images together (scipy.stats.bootstrap); NaN for its ends where there is only one image, which says nothing about others."
+    "A statistic and its 95 % percentile interval over seeds and test images together."
     every = np.arange(seeds), np.arange(images)
     if images < 2:
         return float(statistic(*every)), np.nan, np.nan
@@ -26,11 +26,8 @@ def interval(
         found = stats.bootstrap(every[1:], lambda images: statistic(every[0], images), **how)
     else:
         found = stats.bootstrap(every, statistic, paired=False, **how)
-    return (
-        float(statistic(*every)),
-        float(found.confidence_interval.low),
-        float(found.confidence_interval.high),
-    )
+    low, high = found.confidence_interval
+    return float(statistic(*every)), float(low), float(high)
 
 
 def bootstrap(
@@ -45,12 +42,8 @@ def bootstrap(
     values, w = np.ascontiguousarray(values[:, used]), weights[used]
 
     def mean(seeds, images):
-        images = np.bincount(images, minlength=len(used))
-        return (
-            100
-            * np.bincount(seeds, minlength=len(values))
-            @ (values @ images)
-            / (len(seeds) * (w @ images))
-        )
+        often = np.bincount(images, minlength=len(used))
+        right = 100 * np.bincount(seeds, minlength=len(values)) @ (values @ often)
+        return right / (len(seeds) * (w @ often))
 
     return interval(mean, len(values), len(used), resamples, seed)
