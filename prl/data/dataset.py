@@ -15,7 +15,7 @@ import torch
 from .cifar import CIFAR10, CIFAR100
 from .embeddings import FEATURES
 from .folder import FOLDER
-from .images import Files, Images, content, take
+from .images import Files, Images, check_files, content, take
 from .lists import LIST
 from .parquet import PARQUET
 from .releases import IMAGENET_LT, INATURALIST, PLACES_LT
@@ -135,5 +135,5 @@ def load(
         where += ", tested on training images held out"
     for part, images in (("training", train.images), ("test", test.images)):
         if isinstance(images, Files):
-            images.check(part)
+            check_files(images, part)
     return Data(train, test, names, where, source.ratios, source.statistics(train.images))

@@ -27,43 +27,53 @@ _TURNS = {
 }  # Exif 2.3, tag 274
 
 
+def _turned(opened):
+    "Upright, as its Exif field says."
+    # not ImageOps.exif_transpose, which also writes the other fields anew
+    # and fails on those that cameras got wrong
+    if "exif" not in opened.info:
+        return opened
+    turn = _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation))
+    return opened if turn is None else opened.transpose(turn)
+
+
+def _with_eight_bits(picture, kind: str):
+    "16-bit grey as 8-bit grey; more bits have no range that is known."
+    if picture.mode == "F" or picture.mode == "I" and kind != "PNG":
+        raise ValueError("its pixels have 32 bits and no fixed range; save them with 8 or 16")
+    if not picture.mode.startswith("I"):
+        return picture
+    return Image.fromarray((np.asarray(picture) / 257).astype(np.uint8))
+
+
+def _opaque(picture):
+    "What is transparent lies on grey, where black shapes and white ones show."
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return picture
+    grey = Image.new("RGBA", picture.size, (128, 128, 128))
+    return Image.alpha_composite(grey, picture.convert("RGBA"))
+
+# %% ../../nbs/05_data/decode.ipynb #5a71cf2f
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    struct.error,
+    Image.DecompressionBombError,
+)  # what Pillow raises on a file that is not whole
+
+
 def _upright(image, name):  # a Pillow image in RGB
     if isinstance(image, dict):
         image = image.get("bytes") or image.get("path")
     name = name or str(image)
     try:
         with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
-            # not ImageOps.exif_transpose, which also writes the other fields anew and fails on those that cameras got wrong
-            turn = (
-                _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation))
-                if "exif" in opened.info
-                else None
-            )
-            upright = opened if turn is None else opened.transpose(turn)
-            if upright.mode == "F" or upright.mode == "I" and opened.format != "PNG":
-                raise ValueError(
-                    "its pixels have 32 bits and no fixed range; save them with 8 or 16"
-                )
-            if upright.mode.startswith("I"):
-                upright = Image.fromarray(
-                    (np.asarray(upright) / 257).astype(np.uint8)
-                )  # 16-bit grey
-            if (
-                "A" in upright.getbands() or "transparency" in upright.info
-            ):  # on grey, where black shapes and white ones show
-                upright = Image.alpha_composite(
-                    Image.new("RGBA", upright.size, (128, 128, 128)), upright.convert("RGBA")
-                )
-            return upright.convert("RGB")
-    except (
-        OSError,
-        SyntaxError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        struct.error,
-        Image.DecompressionBombError,
-    ) as error:
+            picture = _with_eight_bits(_turned(opened), opened.format)
+            return _opaque(picture).convert("RGB")
+    except _UNREADABLE as error:
         raise ValueError(
             f"cannot read image {name}: {error}. Is the file whole? Replace or remove it."
         ) from error
@@ -72,7 +82,7 @@ def _upright(image, name):  # a Pillow image in RGB
 def decode(
     image,  # a path, bytes, or the struct `{"bytes", "path"}` of Hugging Face's Parquet files
     name: str = "",  # what to call it in an error; a path needs none
-    size: int = None,  # side in pixels: the shorter side is scaled to it and the centre kept; None keeps the size
+    size: int = None,  # pixels: the shorter side is scaled to it, the centre kept; None: as it is
 ) -> np.ndarray:  # (H, W, 3), uint8
     "Any encoding that Pillow reads, turned upright and to RGB; what is transparent becomes grey."
     picture = _upright(image, name)
@@ -88,17 +98,16 @@ def decode_all(
 ) -> torch.Tensor:  # (N, 3, H, W), uint8
     "Decode many images; without `size` all must have the same size."
     names = [""] * len(images) if names is None else names
-    if size is None:
-        arrays = [
-            decode(*pair) for pair in zip(images, names)
-        ]  # small images decode faster than threads switch
+    if size is None:  # small images, which decode faster than threads switch
+        arrays = [decode(*pair) for pair in zip(images, names)]
     else:
         with ThreadPoolExecutor() as pool:
             arrays = list(pool.map(lambda pair: decode(*pair, size), zip(images, names)))
     shapes = {a.shape for a in arrays}
     if len(shapes) > 1:
         raise ValueError(
-            f"images of different sizes ({sorted(shapes)[:3]}, ...): give image_size so that all get the same"
+            f"images of different sizes ({sorted(shapes)[:3]}, ...): "
+            "give image_size so that all get the same"
         )
     return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
 
@@ -112,27 +121,21 @@ def random_box(
     draw,  # (TRIES, 4), uniform in [0, 1): area, shape, left, top
     smallest: float = 0.08,  # share of the area
 ) -> tuple:  # left, top, right, bottom
-    "A part of random area and shape (Szegedy et al. 2015, Going Deeper with Convolutions, section 6)."
+    "A part of random area and shape."
     flattest = math.log(4 / 3)
     for area, shape, left, top in draw:
-        pixels, ratio = (
-            (smallest + (1 - smallest) * area) * width * height,
-            math.exp(flattest * (2 * shape - 1)),
-        )
+        pixels = (smallest + (1 - smallest) * area) * width * height
+        ratio = math.exp(flattest * (2 * shape - 1))
         w, h = round(math.sqrt(pixels * ratio)), round(math.sqrt(pixels / ratio))
         if 0 < w <= width and 0 < h <= height:
-            return (
-                (x := int(left * (width - w + 1))),
-                (y := int(top * (height - h + 1))),
-                x + w,
-                y + h,
-            )
-    return central_box(
-        width, height, min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3))
-    )
+            x, y = int(left * (width - w + 1)), int(top * (height - h + 1))
+            return x, y, x + w, y + h
+    widest, highest = min(width, round(height * 4 / 3)), min(height, round(width * 4 / 3))
+    return central_box(width, height, widest, highest)
 
 
 def central_box(width: int, height: int, w: float, h: float) -> tuple:  # left, top, right, bottom
+    "A part of w x h pixels in the middle."
     return (width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2
 
 
@@ -144,10 +147,9 @@ def part(
 ) -> np.ndarray:  # (size, size, 3), uint8
     "A part of an image file, scaled to a square."
     picture = _upright(path, "")
-    side = min(picture.size) * 7 / 8
-    box = (
-        central_box(*picture.size, side, side)
-        if draw is None
-        else random_box(*picture.size, draw, smallest)
-    )
+    if draw is None:
+        side = min(picture.size) * 7 / 8
+        box = central_box(*picture.size, side, side)
+    else:
+        box = random_box(*picture.size, draw, smallest)
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
