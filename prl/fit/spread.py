@@ -101,7 +101,7 @@ class SyncedBatchNorm(nn.BatchNorm2d):
         centred = wide - mean.float()[:, None, None]
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
-
+# %% ../../nbs/08_fit/spread.ipynb #08bd416d
 def synchronise(model, device) -> None:
     "Make batch-norms see the images of all processes; tensors and their names stay the same."
     for name, module in list(model.named_modules()):
