@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from .control.adapt import adapt_each
+from .data.environments import Environments
 from .data.storage import atomic_write, hold, places, project_path, read_json
 from .evaluate import Tried, correct_table, evaluate, try_all
 from .fit.config import Config
@@ -117,25 +118,16 @@ def examine(
     run,  # a `prl.fit.Run`
 ) -> pd.DataFrame:  # rows of `prl.evaluate.evaluate`
     "Evaluate a trained run and leave its record."
-    config, test, ratios = run.config, run.data.test, run.data.ratios
+    model, config, images = run.model, run.config, run.data.test.images
+    environments = Environments.of(run.data, config)
     with hold(run.folder):
-        features = test_features(run.model, test.images, run.folder / "features.safetensors")
-        found = adapt_each(run.model, config, test, features, ratios)
+        features = test_features(model, images, run.folder / "features.safetensors")
+        found = adapt_each(model, config, images, features, environments)
         tried = None
-        if run.model.controllable:
-            tried = try_all(run.model, features, test.labels.cpu(), config.simplex_steps)
-        rows = evaluate(
-            run.model,
-            test,
-            features,
-            config.many_above,
-            config.few_below,
-            config.simplex_steps,
-            ratios,
-            found,
-            tried,
-        )
-        write(run, rows, correct_table(run.model, test, features, found, ratios), tried)
+        if model.controllable:
+            tried = try_all(model, features, environments.labels, config.simplex_steps)
+        rows = evaluate(model, features, environments, found, tried)
+        write(run, rows, correct_table(model, features, environments, found), tried)
     return rows
 
 # %% ../nbs/11_record.ipynb #521ac1f8

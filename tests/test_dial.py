@@ -13,11 +13,8 @@ from prl.control.cache import read_cache
 from prl.control.conformal import conformal_sets, measured
 from prl.control.dial import Dial, export_page
 from prl.control.split import halves
-from prl.data.environments import group_weights
 from prl.data.storage import read_checkpoint
-from prl.evaluate import image_weights
 from prl.fit.config import Config
-from prl.longtail import shot_groups
 from prl.model.features import predict
 from prl.preference import grid, resolve
 from prl.study.many import measure
@@ -102,15 +99,11 @@ def shown(page):
 
 def by_library(cache, preference):
     "The same from prl.evaluate."
-    config, labels, counts = cache.about["config"], cache.labels, cache.model.train_counts
     with torch.no_grad():
-        right = (
-            predict(cache.features, cache.model.heads(preference)[None])[:, 0] == labels
-        ).float()
-    columns = image_weights(labels, counts, "weighted")
-    columns |= group_weights(
-        labels, columns["uniform"], shot_groups(counts, config["many_above"], config["few_below"])
-    )
+        answered = predict(cache.features, cache.model.heads(preference)[None])[:, 0]
+    right = (answered == cache.labels).float()
+    columns = cache.environments.weighted | cache.environments.by_group("uniform")
+    del columns["all"]  # the uniform test set once more
     return {name: 100 * float(w @ right) for name, w in columns.items()}
 
 

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import nnls
 
-from ..evaluate import adapt, image_weights, log_target
-from ..longtail import RATIOS
+from ..data.environments import Environments
+from ..evaluate import adapt, log_target
 from ..method.registry import METHODS
 from ..preference import edge, grid, named
 
@@ -323,13 +323,13 @@ def stability(
 def adapt_each(
     model,
     config,
-    test,  # `Images`
-    features,  # of the test images, from `test_features`
-    ratios=RATIOS,
+    images,  # of the test set
+    features,  # of those images, from `test_features`
+    environments: Environments,
 ) -> dict:  # test environment -> `Found`, or the method's own `Adapted`; empty where the logits name no prior
     "A test-time step on each test environment, which never sees a label."
     if METHODS[config.method].adapt is not None:
-        return adapt(model, config, test, features, ratios)
+        return adapt(model, config, images, features, environments)
     if not log_target(model, reference(model)).isfinite().all():
         return {}
 
@@ -340,7 +340,5 @@ def adapt_each(
 
     return {
         name: _found(model, prior_of(weight.nonzero()[:, 0]), Calibration())
-        for name, weight in image_weights(
-            test.labels.cpu(), model.train_counts, "sampled", ratios
-        ).items()
+        for name, weight in environments.sampled.items()
     }

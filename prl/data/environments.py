@@ -69,7 +69,7 @@ class Environments:
 
     def __post_init__(self):
         if self.labels is not None:
-            object.__setattr__(self, "labels", torch.as_tensor(np.asarray(self.labels)).long())
+            object.__setattr__(self, "labels", torch.tensor(np.asarray(self.labels)).long())
 
     @classmethod
     def of(cls, data, config):

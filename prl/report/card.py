@@ -17,17 +17,17 @@ from torch import nn
 
 import prl
 from ..control.reach import control_range, monotonicity
+from ..data.environments import Environments
 from ..data.storage import atomic_write, find_run, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
 from ..fit.config import Config
 from ..fit.naming import identity
 from ..fit.training import Run
 from ..interval import bootstrap
-from ..longtail import shot_groups
 from ..method.registry import METHODS
 from ..model.export import check_finite, need, writable
 from ..model.network import Model, Specialist
-from .compare import markdown, weights
+from .compare import markdown
 
 # %% ../../nbs/13_report/card.ipynb #dabf1392
 COLUMNS = {
@@ -48,12 +48,11 @@ def accuracies(
     record: dict, correct: pd.DataFrame
 ) -> pd.DataFrame:  # (mean, low, high) in percent: a row for each named preference, or "none"
     "Accuracy without a known prior and its 95 % interval, by group on the uniform test set and on shifted ones."
-    config, counts = record["config"], record["train_counts"]
-    borders = config["many_above"], config["few_below"]
+    environments = Environments.of_record(record, correct.label)
     columns = {
-        name: weights(correct.label, counts, environment, group, *borders)
+        name: environments.weights(environment, group)
         for name, (environment, group) in COLUMNS.items()
-        if group == "all" or shot_groups(counts, *borders)[group].any()
+        if group in ("all", *environments.present)
     }
     asked = [c for c in correct if c.endswith("/none/") and not c.startswith("edge")]
     found = {
@@ -65,17 +64,11 @@ def accuracies(
 
 def control_text(record: dict, rows: pd.DataFrame, correct: pd.DataFrame) -> str:
     "Control range with its 95 % interval, and monotonicity."
-    config, moved, said = record["config"], control_range(rows), []
+    moved, said = control_range(rows), []
+    environments = Environments.of_record(record, correct.label)
     for end, points in moved.items():
         group, verb, sign = ("few", "gains", 1) if end == "tail" else ("many", "gives up", -1)
-        w = weights(
-            correct.label,
-            record["train_counts"],
-            "uniform",
-            group,
-            config["many_above"],
-            config["few_below"],
-        )
+        w = environments.weights("uniform", group)
         _, low, high = bootstrap(
             sign
             * (

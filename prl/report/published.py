@@ -12,10 +12,10 @@ from ..data.dataset import SOURCES
 from ..data.releases import RELEASES
 from ..longtail import environments
 from ..method.registry import METHODS
-from .compare import title
 from .rows import short
+from .systems import title
 
-# %% ../../nbs/13_report/published.ipynb #417b9a4d
+# %% ../../nbs/13_report/published.ipynb #9c74ab9b
 PROTOCOL = [
     "dataset",
     "imbalance_ratio",
@@ -25,6 +25,7 @@ PROTOCOL = [
     "estimator",
     "environment",
 ]
+_ABOUT = ["method", "published_as", "top1", "source", "trust"]
 
 
 def read_published(path) -> pd.DataFrame:
@@ -33,18 +34,30 @@ def read_published(path) -> pd.DataFrame:
         found = pd.read_csv(path, keep_default_na=False)
     except (OSError, pd.errors.ParserError) as error:
         raise ValueError(
-            f"published is {str(path)!r}, which cannot be read as CSV ({error}): give another file, or None"
+            f"published is {str(path)!r}, which cannot be read as CSV ({error}): "
+            "give another file, or None"
         ) from error
-    missing = [
-        c
-        for c in [*PROTOCOL, "method", "published_as", "top1", "source", "trust"]
-        if c not in found
-    ]
+    missing = [c for c in [*PROTOCOL, *_ABOUT] if c not in found]
     if missing:
         raise ValueError(
-            f"{path} lacks {', '.join(missing)}: without all of {', '.join(PROTOCOL)} a figure cannot be compared"
+            f"{path} lacks {', '.join(missing)}: "
+            f"without all of {', '.join(PROTOCOL)} a figure cannot be compared"
         )
     return found
+
+# %% ../../nbs/13_report/published.ipynb #ccc354a3
+def _comparable(rows):  # of ours
+    chosen = rows[
+        (rows.metric == "accuracy")
+        & (rows.group == "all")
+        & rows.preference.isin(["none", "balanced"])
+    ]
+    chosen = chosen.astype({c: str for c in ("environment", "estimator", "prior")})
+    own_step = [name for name, method in METHODS.items() if method.adapt is not None]
+    chosen = chosen[(chosen.prior != "estimated") | chosen.method.isin(own_step)]
+    of_release = chosen.dataset.map({n: r.largest / r.smallest for n, r in RELEASES.items()})
+    ratio = pd.to_numeric(chosen.imbalance_ratio).fillna(of_release)
+    return chosen.assign(imbalance_ratio=ratio)
 
 
 def beside(
@@ -55,65 +68,38 @@ def beside(
     missing = [c for c in PROTOCOL if c not in rows]
     if missing:
         raise ValueError(
-            f"our rows lack {', '.join(missing)}: without it no published figure may stand beside them"
+            f"our rows lack {', '.join(missing)}: "
+            "without it no published figure may stand beside them"
         )
-    ours = rows[
-        (rows.metric == "accuracy")
-        & (rows.group == "all")
-        & rows.preference.isin(["none", "balanced"])
-    ]
-    ours = ours.astype({c: str for c in ("environment", "estimator", "prior")})
-    own_step = [name for name, method in METHODS.items() if method.adapt is not None]
-    ours = ours[
-        (ours.prior != "estimated") | ours.method.isin(own_step)
-    ]  # a published estimate came from another step than our likelihood
-    of_release = ours.dataset.map(
-        {name: r.largest / r.smallest for name, r in RELEASES.items()}
-    )  # as it is: the ratio of the release
-    ours = ours.assign(imbalance_ratio=pd.to_numeric(ours.imbalance_ratio).fillna(of_release))
-    ours = (
-        ours.groupby([*PROTOCOL, "method", "setting", "budget"], sort=False)
-        .value.agg(ours="mean", seeds="size")
-        .reset_index()
-    )
-    return ours.merge(
-        published.rename(columns={"top1": "published"}), on=[*PROTOCOL, "method"], how="inner"
-    )
+    groups = _comparable(rows).groupby([*PROTOCOL, "method", "setting", "budget"], sort=False)
+    ours = groups.value.agg(ours="mean", seeds="size").reset_index()
+    theirs = published.rename(columns={"top1": "published"})
+    return ours.merge(theirs, on=[*PROTOCOL, "method"], how="inner")
 
 # %% ../../nbs/13_report/published.ipynb #446690cc
+def _line(name, prior, whose, values, order):  # of the table; values: environment -> accuracy
+    accuracies = {short(e): f"{values[e]:.1f}" if e in values else "" for e in order}
+    return {"method": name, "prior": prior, "figures": whose, **accuracies}
+
+
+def _by_environment(part, column):
+    return part.drop_duplicates("environment").set_index("environment")[column]
+
+
 def side_by_side(
     joined: pd.DataFrame,  # from `beside`, of one ratio
 ) -> pd.DataFrame:  # text: system -> prior, whose figures, and an accuracy for each environment
     "Our row of each system and prior, and below it the published ones with their source."
-    order = [
-        e
-        for e in environments([2, 1], 100, SOURCES[joined.dataset.iloc[0]].ratios)
-        if e in set(joined.environment)
-    ]
+    every = environments([2, 1], 100, SOURCES[joined.dataset.iloc[0]].ratios)
+    order = [e for e in every if e in set(joined.environment)]
     lines = []
-
-    def line(system, prior, whose, part, column):
-        accuracy = part.drop_duplicates("environment").set_index("environment")[column]
-        lines.append(
-            {
-                "method": system,
-                "prior": prior,
-                "figures": whose,
-                **{short(e): f"{accuracy[e]:.1f}" if e in accuracy else "" for e in order},
-            }
-        )
-
     for (setting, prior), part in joined.groupby(["setting", "prior"], sort=False):
         seeds = part.seeds.iloc[0]
-        line(
-            f"**{title(setting)}**",
-            prior,
-            f"**ours**: {part.budget.iloc[0]}, {seeds} seed{'s' if seeds > 1 else ''}",
-            part,
-            "ours",
-        )
-        for (name, source, trust), theirs in part.groupby(
-            ["published_as", "source", "trust"], sort=False
-        ):
-            line("", "", f"{name}: {source} ({trust})", theirs, "published")
+        whose = f"**ours**: {part.budget.iloc[0]}, {seeds} seed{'s' if seeds > 1 else ''}"
+        ours = _by_environment(part, "ours")
+        lines.append(_line(f"**{title(setting)}**", prior, whose, ours, order))
+        sources = part.groupby(["published_as", "source", "trust"], sort=False)
+        for (name, source, trust), theirs in sources:
+            published = _by_environment(theirs, "published")
+            lines.append(_line("", "", f"{name}: {source} ({trust})", published, order))
     return pd.DataFrame(lines).set_index("method")

@@ -15,16 +15,16 @@ from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.tri import Triangulation
 
 from ..interval import bootstrap
-from .compare import title, weights
-from .frontier import PANELS, Reach, outermost
+from .dials import PANELS, Reach
+from .frontier import outermost
+from .systems import title
 
-# %% ../../nbs/13_report/surface.ipynb #2e43e38f
+# %% ../../nbs/13_report/surface.ipynb #8361b1a6
 _LABELS = [f"{e.replace('-', ' ')}, %" for e in PANELS]
 
 
-def _solid_and_flat(
-    fig, places, draw
-):  # the three accuracies in space, then the head-heavy test set against each of the others
+def _solid_and_flat(fig, places, draw):
+    "The accuracies in space, then the head-heavy test set against each of the others."
     solid = fig.add_subplot(places[0], projection="3d", computed_zorder=False)
     flat = [fig.add_subplot(p) for p in places[1:]]
     for axis, dims in ((solid, (0, 1, 2)), *zip(flat, ((0, 2), (0, 1)))):
@@ -38,99 +38,111 @@ def _solid_and_flat(
         axis.spines[["top", "right"]].set_visible(False)
     return solid, flat
 
+# %% ../../nbs/13_report/surface.ipynb #a6f21443
+def _of_seed(system, seed):  # its number among the system's seeds
+    return system.seeds.index(seed) if seed in system.seeds else 0
 
-def plot_surface(
-    dial: Reach,  # the surface: of its first seed, one training
-    others: list = (),  # of `Reach`, small dots
-    points: list = (),  # of `Answered`: fixed classifiers, and what their test-time step makes of them
-):
-    "Accuracy on a head-heavy, the uniform and a tail-heavy test set of every preference of one training; the others are of the same seed where they have it, else of their first."
-    seed, surface, tail = dial.seeds[0], dial.accuracies(dial.correct[0]), 1 - dial.alphas[:, 0]
 
-    def own(s):
-        return s.seeds.index(seed) if seed in s.seeds else 0
-
-    clouds = {f"{title(o.setting)}, all settings": o.accuracies(o.correct[own(o)]) for o in others}
-    alone = {}
-    for s in points:
-        k, label = own(s), s.correct[0].label.to_numpy()
+def _marks(systems, seed):  # label -> accuracies (3,)
+    marks = {}
+    for s in systems:
         for prior, said in (("none", ""), ("estimated", ", after its test-time step")):
             right = [s.matrix("none", prior, e) for e in PANELS]
             if right[0] is not None:
-                alone[title(s.setting) + said] = [
-                    100 * r[k] @ weights(label, s.records[k]["train_counts"], e)
+                marks[title(s.setting) + said] = [
+                    100 * r[_of_seed(s, seed)] @ s.environments.weights(e)
                     for r, e in zip(right, PANELS)
                 ]
+    return marks
+
+
+def _triangles(alphas):  # neighbours on the simplex
+    return Triangulation(alphas[:, 1] + alphas[:, 0] / 2, alphas[:, 0]).triangles
+
+# %% ../../nbs/13_report/surface.ipynb #689c79c3
+def plot_surface(
+    dial: Reach,  # the surface: of its first seed
+    others: list = (),  # of `Reach`: dots
+    points: list = (),  # of `Answered`: marks
+):
+    "Accuracy on a head-heavy, the uniform and a tail-heavy test set of every preference."
+    seed = dial.seeds[0]
+    surface = dial.accuracies(dial.correct[0])
+    tail = 1 - dial.alphas[:, 0]
+    clouds = {
+        f"{title(o.setting)}, all settings": o.accuracies(o.correct[_of_seed(o, seed)])
+        for o in others
+    }
+    marks = _marks(points, seed)
     floor = min(
-        at[:, 2].min()
-        for at in (surface, *clouds.values(), *(np.array([a]) for a in alone.values()))
+        [
+            surface[:, 2].min(),
+            *(c[:, 2].min() for c in clouds.values()),
+            *(m[2] for m in marks.values()),
+        ]
     )
-    triangles = Triangulation(
-        dial.alphas[:, 1] + dial.alphas[:, 0] / 2, dial.alphas[:, 0]
-    ).triangles  # neighbours on the simplex
     fig = plt.figure(figsize=(13, 4.8), layout="constrained")
 
     def draw(axis, dims):
-        if len(dims) == 3:
-            axis.plot_trisurf(
-                *surface.T, triangles=triangles, color="#BBBBBB", linewidth=0, alpha=0.4
-            )
+        in_space = len(dims) == 3
+        if in_space:
+            how = dict(triangles=_triangles(dial.alphas), color="#BBBBBB", linewidth=0, alpha=0.4)
+            axis.plot_trisurf(*surface.T, **how)
         for (label, cloud), marker in zip(clouds.items(), itertools.cycle(".x+1")):
             axis.plot(*cloud[:, dims].T, marker, color="#D55E00", markersize=3, ls="", label=label)
         axis.scatter(*surface[:, dims].T, c=tail, cmap="cividis", vmin=0, vmax=1, s=14)
-        for (label, at), marker in zip(alone.items(), itertools.cycle("sDov^<>P*")):
-            axis.plot(
-                *[[at[d]] for d in dims], marker, color="black", markersize=7, ls="", label=label
-            )
-            if len(dims) == 3:
-                axis.plot(
-                    [at[0]] * 2, [at[1]] * 2, [at[2], floor], color="black", lw=0.8
-                )  # where it stands
+        for (label, at), marker in zip(marks.items(), itertools.cycle("sDov^<>P*")):
+            how = dict(color="black", markersize=7, ls="", label=label)
+            axis.plot(*[[at[d]] for d in dims], marker, **how)
+            if in_space:  # where it stands
+                axis.plot([at[0]] * 2, [at[1]] * 2, [at[2], floor], color="black", lw=0.8)
 
     _, flat = _solid_and_flat(fig, [*fig.add_gridspec(1, 3, width_ratios=(1.6, 1, 1))], draw)
     fig.colorbar(flat[1].collections[0], ax=flat[1], label="tail weight of the preference, 1 − α₁")
-    fig.legend(
-        *flat[0].get_legend_handles_labels(),
-        frameon=False,
-        ncols=3,
-        loc="outside lower center",
-        fontsize=9,
-    )
-    fig.suptitle(
-        f"{title(dial.setting)}, seed {seed}: all {len(surface)} preferences of one training",
-        fontsize=10,
-    )
+    handles = flat[0].get_legend_handles_labels()
+    fig.legend(*handles, frameon=False, ncols=3, loc="outside lower center", fontsize=9)
+    said = f"all {len(surface)} preferences of one training"
+    fig.suptitle(f"{title(dial.setting)}, seed {seed}: {said}", fontsize=10)
     return fig
 
-# %% ../../nbs/13_report/surface.ipynb #aee17c55
-def plot_preferences(
-    dial: Reach,  # its first seed
-    many_above: int = 100,
-    few_below: int = 20,  # borders of the shot groups
-    resamples: int = 299,
-):
-    "Points of many-shot accuracy (or of the most frequent group that has classes) that each preference gains over the balanced one: on the surface and on the simplex; triangles where the paired 95 % interval over test images, each by itself, leaves out zero."
-    right, was, (group, _) = (
-        dial.correct[0],
-        dial.balanced[0],
-        outermost(dial.train_counts, many_above, few_below),
-    )
-    counted = weights(dial.labels, dial.train_counts, "uniform", group, many_above, few_below)
-    gain, low, high = np.array(
-        [bootstrap((r.astype(np.int8) - was)[None], counted, resamples) for r in right]
-    ).T
-    kinds = {
+# %% ../../nbs/13_report/surface.ipynb #6219be25
+def _kinds(low, high):  # of gains -> label -> marker, mask (P,)
+    return {
         "raises": ("^", low > 0),
         "lowers": ("v", high < 0),
         "cannot be told from balanced": ("o", (low <= 0) & (high >= 0)),
     }
-    shown = np.where(
-        kinds["cannot be told from balanced"][1], 0.0, gain
-    )  # a colour only where there is something to say
+
+
+def _triangle(fig, place, alphas, shown, kinds, how):  # the preferences on the simplex
+    axis = fig.add_subplot(place, projection="ternary")
+    for marker, chosen in kinds.values():
+        if chosen.any():
+            axis.scatter(*alphas[chosen].T, c=shown[chosen], marker=marker, s=30, **how)
+    axis.set_tlabel("forward")
+    axis.set_llabel("uniform")
+    axis.set_rlabel("backward")
+    for side in (axis.taxis, axis.laxis, axis.raxis):
+        side.set_label_position("corner")
+        side.set_ticks([])
+    return axis
+
+# %% ../../nbs/13_report/surface.ipynb #382c2ecd
+def plot_preferences(
+    dial: Reach,  # its first seed
+    resamples: int = 299,
+):
+    "Points of many-shot accuracy that each preference gains over the balanced one."
+    right, was = dial.correct[0], dial.balanced[0]
+    group, _ = outermost(dial.environments)
+    counted = dial.environments.weights("uniform", group)
+    gain, low, high = np.array(
+        [bootstrap((r.astype(np.int8) - was)[None], counted, resamples) for r in right]
+    ).T
+    kinds = _kinds(low, high)
+    shown = np.where(kinds["cannot be told from balanced"][1], 0.0, gain)
     surface, middle = dial.accuracies(right), dial.accuracies(was)
-    norm = TwoSlopeNorm(
-        0, min(gain.min(), -1.0), max(gain.max(), 1.0)
-    )  # the common classes can lose far more than they can gain
+    norm = TwoSlopeNorm(0, min(gain.min(), -1.0), max(gain.max(), 1.0))
     how = dict(
         cmap=LinearSegmentedColormap.from_list("gain", ["#D55E00", "#FFFFFF", "#0072B2"]),
         norm=norm,
@@ -143,34 +155,13 @@ def plot_preferences(
     def draw(axis, dims):
         for name, (marker, chosen) in kinds.items():
             if chosen.any():
-                axis.scatter(
-                    *surface[chosen][:, dims].T,
-                    c=shown[chosen],
-                    marker=marker,
-                    s=22,
-                    label=f"{name} ({chosen.sum()})",
-                    **how,
-                )
-        axis.plot(
-            *[[middle[d]] for d in dims],
-            "*",
-            color="black",
-            markersize=13,
-            ls="",
-            label="balanced preference",
-        )
+                of = dict(c=shown[chosen], marker=marker, s=22, label=f"{name} ({chosen.sum()})")
+                axis.scatter(*surface[chosen][:, dims].T, **of, **how)
+        star = dict(color="black", markersize=13, ls="", label="balanced preference")
+        axis.plot(*[[middle[d]] for d in dims], "*", **star)
 
-    solid, flat = _solid_and_flat(fig, [places[0], places[1]], draw)
-    triangle = fig.add_subplot(places[2], projection="ternary")
-    for marker, chosen in kinds.values():
-        if chosen.any():
-            triangle.scatter(*dial.alphas[chosen].T, c=shown[chosen], marker=marker, s=30, **how)
-    triangle.set_tlabel("forward")
-    triangle.set_llabel("uniform")
-    triangle.set_rlabel("backward")
-    for side in (triangle.taxis, triangle.laxis, triangle.raxis):
-        side.set_label_position("corner")
-        side.set_ticks([])
+    _, flat = _solid_and_flat(fig, [places[0], places[1]], draw)
+    triangle = _triangle(fig, places[2], dial.alphas, shown, kinds, how)
     fig.colorbar(
         triangle.collections[0],
         ax=triangle,
