@@ -187,7 +187,8 @@ def test_from_the_shell(tmp_path):
     done = python(
         *TWO,
         "-m",
-        "prl.study.shell",
+        "prl",
+        "train",
         "epochs=1",
         "device=cpu",
         "simplex_steps=2",
