@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..data.storage import usual_runs
 from ..errors import unknown
 from .rules import filled
-from ..model.photograph import check
+from ..model.backbones import check
 
 # %% ../../nbs/08_fit/config.ipynb #a8825f24
 Count = Annotated[int, Field(ge=1)]

@@ -7,7 +7,6 @@ __all__ = ['load_data', 'channel_statistics', 'pretrain', 'check_first', 'first_
 
 # %% ../../nbs/08_fit/stages.ipynb #6df20674
 import torch
-from ..model.weights import load_pretrained, pretraining_statistics
 
 from ..data.dataset import OPTIONS, Data
 from ..data.dataset import load as load_images
@@ -18,6 +17,7 @@ from .naming import first_stage, run_folder
 from .step import sgd
 from ..method.contract import adopt
 from ..method.registry import METHODS
+from ..model.weights import load_pretrained, pretraining_statistics
 
 # %% ../../nbs/08_fit/stages.ipynb #ce0f4fc5
 def load_data(config) -> Data:

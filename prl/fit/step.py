@@ -11,13 +11,13 @@ import math
 from typing import NamedTuple
 
 import torch
-from ..model.backbones import frozen_tensors
 
 from ..data.augment import mixup, smooth
 from ..data.batches import Inputs
 from .config import Config
 from ..method.contract import Drawn, Losses
 from ..method.registry import METHODS
+from ..model.backbones import frozen_tensors
 from ..preference import EXPERTS
 
 # %% ../../nbs/08_fit/step.ipynb #d2c94e31

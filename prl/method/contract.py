@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import torch
 
+from ..model.backbones import build_backbone, freeze
 from ..model.heads import FixedHeads
 from ..model.hypernet import branch_logits, classify
 from ..model.network import Features, Model
-from ..model.photograph import build_backbone, freeze
 from ..model.recompute import checkpoint_activations
 from ..preference import EXPERTS
 

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ..data.storage import atomic_write
+from ..errors import not_installed
 from .hypernet import classify
 from .network import Model, Specialist
 from ..preference import EXPERTS, NAMES
@@ -34,7 +35,7 @@ class Steered(nn.Module):
 
 
 class Whole(nn.Module):
-    "images -> logits of RIDE: a graph skips no experts, so all are computed before the router chooses."
+    "images -> logits of RIDE: a graph skips no experts, all are computed, then chosen from."
 
     def __init__(self, model: Model):
         super().__init__()
@@ -49,19 +50,23 @@ def check_finite(module: nn.Module) -> None:
     for name, tensor in module.state_dict().items():
         if not tensor.isfinite().all():
             raise ValueError(
-                f"{name} has values that are not finite: the training diverged. Train again with a lower learning rate"
+                f"{name} has values that are not finite: the training diverged. "
+                "Train again with a lower learning rate"
             )
 
 # %% ../../nbs/06_model/export.ipynb #8405f876
 def program(
-    module: nn.Module,  # `model.specialist(preference)`, or a model: one that follows preferences takes them as a second input
+    # `model.specialist(preference)`, or a model: one with a dial takes preferences as second input
+    module: nn.Module,
     image_size,  # pixels; (height, width) where they differ
-    images: str = "uint8",  # what goes in: "uint8", or "float32" in [0, 1]; normalisation is part of the graph
+    # what goes in: "uint8", or "float32" in [0, 1]; normalisation is part of the graph
+    images: str = "uint8",
 ) -> torch.export.ExportedProgram:  # for any number of images
     "The graph of a model in eval mode on the CPU; it names no file of this machine."
     if not isinstance(module, (Model, Specialist)):
         raise TypeError(
-            f"cannot export a {type(module).__name__}: expected a model of prl, or `model.specialist(preference)`"
+            f"cannot export a {type(module).__name__}: "
+            "expected a model of prl, or `model.specialist(preference)`"
         )
     if images not in ("uint8", "float32"):
         raise ValueError(
@@ -71,7 +76,9 @@ def program(
     follows = isinstance(module, Model) and module.controllable
     if isinstance(module, Model) and not follows:
         module = module.specialist()  # what it only needs to learn stays behind
-    graph = Steered(module) if follows else Whole(module) if isinstance(module, Model) else module
+    graph = module
+    if isinstance(module, Model):
+        graph = Steered(module) if follows else Whole(module)
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     example = (
         torch.zeros(2, len(module.phi.mean), *size, dtype=getattr(torch, images)),
@@ -87,9 +94,10 @@ def program(
 # %% ../../nbs/06_model/export.ipynb #09d41702
 def about(module, images: str) -> dict:  # of JSON texts
     "What the reader of an exported file needs to know."
+    largest = 255 if images == "uint8" else 1
     found = {
         "class_names": module.class_names,
-        "images": f"{images} in [0, {255 if images == 'uint8' else 1}], (batch, channels, height, width)",
+        "images": f"{images} in [0, {largest}], (batch, channels, height, width)",
     }
     if isinstance(module, Model) and module.controllable:
         found["preferences"] = NAMES[module.regimes]
@@ -100,9 +108,7 @@ def need(*packages: str) -> None:
     "Optional packages, or an error that says how to install them."
     missing = [p for p in packages if importlib.util.find_spec(p) is None]
     if missing:
-        raise ImportError(
-            f"{' and '.join(missing)} not installed, which this needs: python -m pip install -e '.[export]' in the project's folder"
-        )
+        raise not_installed(" and ".join(missing), "this needs", "export")
 
 
 def writable(folder) -> Path:
@@ -145,7 +151,7 @@ def export_onnx(
     images: str = "uint8",  # or "float32" in [0, 1]
     opset: int = 18,  # of the ONNX standard; 18 is read by onnxruntime since 1.14
 ) -> Path:
-    "A model as one ONNX file, `images` (and `preference`) -> `logits`; weights beyond 2 GiB lie beside it in `<path>.data`."
+    "A model as one ONNX file; weights beyond 2 GiB lie beside it in `<path>.data`."
     need("onnx", "onnxscript")
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
@@ -159,8 +165,7 @@ def export_onnx(
         dynamo=True,
         verbose=False,
     )
-    ClearMetadataAndDocStringPass()(
-        made.model
-    )  # else half of a small file is about where it came from
+    # else half of a small file is about where it came from
+    ClearMetadataAndDocStringPass()(made.model)
     made.model.metadata_props.update(about(module, images))
     return _write_onnx(made, writable(Path(path).parent) / Path(path).name)

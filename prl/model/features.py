@@ -83,20 +83,17 @@ def read_features(
         about, held = read_checkpoint(cache)
     except FileNotFoundError:
         about, held = None, {}
-    again = (
-        f"compute them anew, prl.model.features.test_features(model, images, cache={str(cache)!r})"
-    )
+    call = f"prl.model.features.test_features(model, images, cache={str(cache)!r})"
+    again = f"compute them anew, {call}"
     if "features" not in held:
-        raise ValueError(
-            f"{cache} {'is missing' if about is None else 'holds no features'}: {again}"
-        )
+        lacks = "is missing" if about is None else "holds no features"
+        raise ValueError(f"{cache} {lacks}: {again}")
     if "weights" not in about:
-        raise ValueError(
-            f"{cache} does not say which weights made its features, an earlier version kept them: {again}"
-        )
+        raise ValueError(f"{cache} does not say which weights made its features: {again}")
     if not model.phi.state_dict():
         raise ValueError(
-            f"the model of a dial's cache has no backbone to compare with that of {cache}: give the features themselves, or the model of prl.load(run)"
+            f"the model of a dial's cache has no backbone to compare with that of {cache}: "
+            "give the features themselves, or the model of prl.load(run)"
         )
     if about["weights"] != _digest(*model.phi.state_dict().values()):
         raise ValueError(
@@ -110,55 +107,56 @@ def predict(
     features: torch.Tensor,  # (N, branches, d)
     heads: torch.Tensor,  # (P, branches, C, d)
 ) -> torch.Tensor:  # (N, P), class numbers
-    "Predictions under P heads, or an error where a logit would be no number; as many images and heads at a time as make about 16 MiB of logits: near what a cache holds, and not so many parts that threads wait for each other."
+    "Predictions under P heads, or an error where a logit would be no number."
     for what, x in ("features", features), ("heads", heads):
         if not x.isfinite().all():
             raise ValueError(
-                f"{what} are not finite, so that logits are no numbers: the model's weights have diverged"
+                f"{what} are not finite, so that logits are no numbers: "
+                "the model's weights have diverged"
             )
     (n, b, d), (p, _, c, _) = features.shape, heads.shape
     flat, columns = features.reshape(n, b * d), heads.permute(1, 3, 0, 2).reshape(b * d, p, c) / b
+    # about 16 MiB of logits at a time: near what a processor's cache holds, and not so many parts
+    # that threads wait for each other
     images = max(1, min(n, 2**22 // c))
     at_once = max(1, 2**22 // (images * c))
     answered = torch.empty(n, p, dtype=torch.long, device=features.device)
     for i, k in itertools.product(range(0, n, images), range(0, p, at_once)):
-        logits = (flat[i : i + images] @ columns[:, k : k + at_once].flatten(1)).unflatten(
-            1, (-1, c)
-        )
-        answered[i : i + images, k : k + at_once] = logits.max(
-            -1
-        ).indices  # twice as fast as argmax, the first of equals too
+        logits = flat[i : i + images] @ columns[:, k : k + at_once].flatten(1)
+        # twice as fast as argmax, the first of equals too
+        best = logits.unflatten(1, (-1, c)).max(-1).indices
+        answered[i : i + images, k : k + at_once] = best
     return answered
 
 # %% ../../nbs/06_model/features.ipynb #669e7a04
 @torch.no_grad()
 def extract(
-    network,  # images (n, channels, H, W), uint8, on `device` -> (n, d) or (n, branches, d), with its own normalisation; a `Model` gives its features
+    # images (n, channels, H, W), uint8, on `device` -> (n, d) or (n, branches, d), with its own
+    # normalisation; a `Model` gives its features
+    network,
     data,  # a `Data`
     folder,  # gets train.npz and test.npz
     device: str = "cpu",
     batch_size: int = 256,
 ) -> Path:
-    'The features of a data set, computed once, for `dataset="features"` with the folder as `data_root`.'
+    "Compute a data set's features once, for `dataset='features'` with the folder as `data_root`."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    call = (
-        network.features if hasattr(network, "features") and hasattr(network, "heads") else network
-    )
+    of_model = hasattr(network, "features") and hasattr(network, "heads")
+    call = network.features if of_model else network
     training = getattr(network, "training", False)
     if training:
         network.eval()  # batch-norm by its running statistics, no dropout
     for name, part in (("train", data.train), ("test", data.test)):
-        found, index = zip(
-            *(
-                (call(images.to(device)).flatten(1).float().cpu(), index)
-                for images, index in parts(part.images, batch_size)
-            )
-        )
+        found, index = [], []
+        for images, place in parts(part.images, batch_size):
+            found.append(call(images.to(device)).flatten(1).float().cpu())
+            index.append(place)
         found, index = torch.cat(found), torch.cat(index)  # without images that cannot be read
         if not found.isfinite().all():
             raise ValueError(
-                f"the network's features of the {name} images are not finite: are these its own weights, and its own normalisation?"
+                f"the network's features of the {name} images are not finite: "
+                "are these its own weights, and its own normalisation?"
             )
         out = io.BytesIO()
         np.savez(

@@ -15,10 +15,10 @@ from ..preference import Preference
 # %% ../../nbs/06_model/hypernet.ipynb #dbb1b5c9
 def classify(
     features: torch.Tensor,  # (N, branches, d), unit length
-    heads: torch.Tensor,  # (branches, C, d), or (N, branches, C, d) with heads of their own for each image
+    heads: torch.Tensor,  # (branches, C, d), or for each image its own (N, branches, C, d)
     scale: float = 30.0,  # s
 ) -> torch.Tensor:  # (N, C)
-    "Cosine classifier `s · cos(w_c, φ)`, averaged over the branches (s = 30 as in Wang et al. 2021, RIDE)."
+    "Cosine classifier `s · cos(w_c, φ)`, mean over branches (s = 30: Wang et al. 2021, RIDE)."
     equation = "nbd,bcd->nc" if heads.dim() == 3 else "nbd,nbcd->nc"
     return scale / features.shape[1] * torch.einsum(equation, features, heads)
 
@@ -50,7 +50,7 @@ def _mlp(experts, hidden):
 
 
 class HyperHeads(nn.Module):
-    "`α -> r̂ -> heads`: an MLP writes one cosine head per branch (Zhao et al. 2024; PHN, Navon et al. 2021)."
+    "`α -> r̂ -> heads`: an MLP writes a head per branch (Zhao et al. 2024; PHN, Navon et al. 2021)."
 
     controllable = True
     constant = False
@@ -74,15 +74,14 @@ class HyperHeads(nn.Module):
             change = self.weights.weight.view(*self.shape, hidden)
             change -= change.mean(-2, keepdim=True)
 
-    def forward(
-        self, alpha
-    ):  # (..., T) on the simplex -> (..., branches, C, d), rows of unit length
+    # (..., T) on the simplex -> (..., branches, C, d), rows of unit length
+    def forward(self, alpha):
         weights = self.weights(self.mlp(self.preference(alpha)))
         return F.normalize(weights.unflatten(-1, self.shape), dim=-1)
 
 # %% ../../nbs/06_model/hypernet.ipynb #549fbb08
 class LowRankHeads(nn.Module):
-    "`α -> r̂ -> heads` as `HyperHeads`, where a preference changes the heads by a matrix of low rank (ours; products as in Hu et al. 2022, LoRA, weighted by the preference)."
+    "`HyperHeads` of low rank (ours): a preference weighs `U V` (as in LoRA, Hu et al. 2022)."
 
     controllable = True
     constant = False
@@ -98,25 +97,20 @@ class LowRankHeads(nn.Module):
         hidden: int = 128,
     ):
         super().__init__()
-        self.preference, self.mlp, self.shares = (
-            Preference(experts),
-            _mlp(experts, hidden),
-            nn.Linear(hidden, branches * rank),
-        )
+        self.preference = Preference(experts)
+        self.mlp = _mlp(experts, hidden)
+        self.shares = nn.Linear(hidden, branches * rank)
         self.weight = nn.Parameter(torch.empty(branches, num_classes, dim))
         start_head(self.weight)
         self.classes = nn.Parameter(torch.randn(branches, num_classes, rank) * rank**-0.5)  # U
-        self.directions = nn.Parameter(
-            torch.randn(branches, rank, dim)
-        )  # V, blind to the common direction at first
+        # V, blind to the common direction at first
+        self.directions = nn.Parameter(torch.randn(branches, rank, dim))
         start_head(self.directions, 1.0)
 
-    def forward(
-        self, alpha
-    ):  # (..., T) on the simplex -> (..., branches, C, d), rows of unit length
-        shares = self.shares(self.mlp(self.preference(alpha))).unflatten(
-            -1, (len(self.weight), 1, -1)
-        )  # (..., branches, 1, rank)
+    # (..., T) on the simplex -> (..., branches, C, d), rows of unit length
+    def forward(self, alpha):
+        shares = self.shares(self.mlp(self.preference(alpha)))
+        shares = shares.unflatten(-1, (len(self.weight), 1, -1))  # (..., branches, 1, rank)
         return F.normalize(self.weight + shares * self.classes @ self.directions, dim=-1)
 
 # %% ../../nbs/06_model/hypernet.ipynb #f64563d6

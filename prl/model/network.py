@@ -31,8 +31,10 @@ class Features(nn.Module):
         super().__init__()
         self.unit, self.constant = unit, constant
         self.backbone = backbone.to(memory_format=torch.channels_last)
-        self.bf16 = False  # training switches it on; the heads stay in float32, a cosine times 30 needs its digits
-        self.gather = None  # (n, branches, d) -> (N, branches, d): set while several processes train, each with a share of the batch (`08_fit/spread`)
+        # training switches it on; heads stay in float32: a cosine times 30 needs its digits
+        self.bf16 = False
+        # (n, branches, d) -> (N, branches, d), while processes share a batch (`08_fit/spread`)
+        self.gather = None
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
         self.register_buffer("std", torch.as_tensor(std, dtype=torch.float32).view(-1, 1, 1))
 
@@ -47,9 +49,8 @@ class Features(nn.Module):
                 f"images are {images.dtype}: expected uint8, or floating point in [0, 1]"
             )
         unit = 255.0 if images.dtype == torch.uint8 else 1.0
-        return ((images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)).contiguous(
-            memory_format=torch.channels_last
-        )
+        normal = (images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)
+        return normal.contiguous(memory_format=torch.channels_last)
 
     def finish(self, x):  # the backbone's output, as the classifier takes it
         x = F.normalize(x.float(), dim=-1) if self.unit else x.float()
@@ -57,11 +58,11 @@ class Features(nn.Module):
 
     def forward(self, images):
         x = self.normalise(images)
-        with (
-            torch.autocast(x.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
-        ):
+        cast = torch.autocast(x.device.type, torch.bfloat16)
+        with cast if self.bf16 else contextlib.nullcontext():
             x = self.backbone(x)
-        return self.finish(x) if self.gather is None else self.gather(self.finish(x))
+        x = self.finish(x)
+        return x if self.gather is None else self.gather(x)
 
 # %% ../../nbs/06_model/network.ipynb #f6c5a5be
 class Model(nn.Module):
@@ -70,7 +71,8 @@ class Model(nn.Module):
     def __init__(
         self,
         features: Features,
-        head: nn.Module,  # α (..., T) -> heads (..., branches, C, d); one that is not `controllable` has a single one
+        # α (..., T) -> heads (..., branches, C, d); one that is not `controllable` has a single one
+        head: nn.Module,
         class_names: list,  # C names
         train_counts: list,  # C training images
         regimes: str = "paper",  # where named preferences lie
@@ -85,23 +87,22 @@ class Model(nn.Module):
         self.register_buffer("counts", counts, persistent=False)
         self.register_buffer("log_prior", (counts / counts.sum()).log(), persistent=False)
 
-    def features(
-        self, images
-    ):  # (N, channels, H, W) -> (N, branches, d), of unit length where the classifier is a cosine
+    def features(self, images):  # (N, channels, H, W) -> (N, branches, d)
+        "Features of images, of unit length where the classifier is a cosine."
         return self.phi(images)
 
     @property
     def controllable(self):
         return self.head.controllable
 
-    def heads(
-        self, preference=None
-    ):  # one preference -> (branches, C, d); (N, T) -> (N, branches, C, d)
+    def heads(self, preference=None):
+        "The classifier: one preference -> (branches, C, d); (N, T) -> (N, branches, C, d)."
         if not self.controllable:
             if preference is None:
                 return self.head()
             raise ValueError(
-                f"preference is {preference!r}, but this model has one classifier for all: leave it out, or train method 'prl' or 'dial'"
+                f"preference is {preference!r}, but this model has one classifier for all: "
+                "leave it out, or train method 'prl' or 'dial'"
             )
         alpha = resolve(preference, self.regimes)
         return self.head(alpha.to(self.log_prior.device))
@@ -110,7 +111,8 @@ class Model(nn.Module):
         heads = self.heads(preference)
         if heads.dim() == 4 and len(heads) != len(features):
             raise ValueError(
-                f"{len(heads)} preferences for {len(features)} images: expected one, or one for each image"
+                f"{len(heads)} preferences for {len(features)} images: "
+                "expected one, or one for each image"
             )
         return classify(features, heads, self.scale)
 
@@ -133,7 +135,8 @@ class Specialist(nn.Module):
             self.weight = nn.Parameter(model.heads(preference).clone())
         if self.weight.dim() != 3:
             raise ValueError(
-                "a specialist has one preference, got one for each image: give the images to the model with theirs, or make a specialist for each preference"
+                "a specialist has one preference, got one for each image: give the images to the "
+                "model with theirs, or make a specialist for each preference"
             )
         self.train(model.training)
 

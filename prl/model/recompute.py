@@ -57,7 +57,7 @@ def _of_blocks(m):  # a sequence of composite modules, none of which is such a s
 
 
 def checkpoint_activations(backbone: nn.Module) -> None:
-    "Recompute in the backward pass what a sequence is made of: the residual blocks of a ResNet, the blocks of a ViT. Names of weights stay."
+    "Recompute a sequence's blocks in the backward pass; names of weights stay."
 
     def descend(module):
         found = 0
@@ -73,5 +73,6 @@ def checkpoint_activations(backbone: nn.Module) -> None:
 
     if not descend(backbone):
         raise ValueError(
-            f"{getattr(backbone, 'name', type(backbone).__name__)!r} has no sequence of blocks to compute again: leave checkpoint_activations False"
+            f"{getattr(backbone, 'name', type(backbone).__name__)!r} has no sequence of blocks "
+            "to compute again: leave checkpoint_activations False"
         )

@@ -18,7 +18,7 @@ def _conv(inputs, outputs, stride=1):
 
 
 class Block(nn.Module):
-    "Two 3x3 convolutions and a shortcut (He et al. 2016, Deep Residual Learning, section 4.2, option A)."
+    "Two 3x3 convolutions and a shortcut (He et al. 2016, section 4.2, option A)."
 
     def __init__(self, inputs, outputs, stride=1):
         super().__init__()
@@ -29,9 +29,8 @@ class Block(nn.Module):
         shortcut = x[:, :, :: self.stride, :: self.stride]
         if self.extra:
             shortcut = F.pad(shortcut, (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
-        y = self.conv2(
-            F.relu_(self.conv1(x))
-        )  # in place: batch-norm keeps what it read, and nothing reads what it wrote
+        # in place: batch-norm keeps what it read, and nothing reads what it wrote
+        y = self.conv2(F.relu_(self.conv1(x)))
         y += shortcut
         return F.relu_(y)
 
@@ -99,12 +98,13 @@ def cnn(
 
 # %% ../../nbs/06_model/small.ipynb #67e588b5
 class Embedding(nn.Module):
-    "Features that another model computed, (N, d, 1, 1) -> (N, 1, 2d): their positive and negative parts (concatenated ReLU, Shang et al. 2016), nothing to train."
+    "Features of another model, (N, d, 1, 1) -> (N, 1, 2d): CReLU (Shang et al. 2016)."
 
     def __init__(self, channels: int, branches: int = 1, width: str = "full"):
         if (branches, width) != (1, "full"):
             raise ValueError(
-                f"embeddings have one branch of full width: got branches {branches}, width {width!r}"
+                "embeddings have one branch of full width: "
+                f"got branches {branches}, width {width!r}"
             )
         super().__init__()
         self.dim = 2 * channels
