@@ -18,12 +18,12 @@ from safetensors.torch import save
 from torch import nn
 
 from .conformal import enough, over_simplex
+from ..data.dataset import load_data
 from ..data.environments import Environments
 from ..data.storage import atomic_write, find_run, project_path, read_checkpoint, read_json
 from ..fit.checkpoint import load, set_weights, unfinished
 from ..fit.config import Config
 from ..fit.naming import identity
-from ..fit.stages import load_data
 from ..method.dial import DialHeads
 from ..method.registry import METHODS
 from ..method.released import ReleasedHeads

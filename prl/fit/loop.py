@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from tqdm import tqdm
 
 from ..data.batches import on_device
-from ..data.dataset import Data
+from ..data.dataset import Data, load_data
 from ..data.storage import hold
 from .checkpoint import trained
 from .config import Config
@@ -29,7 +29,7 @@ from prl.fit.processes import (
     processes,
     rank,
 )
-from .stages import check_first, load_data
+from .stages import check_first
 from .step import set_rate
 from .training import Run, Training
 

@@ -16,12 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..data.dataset import SOURCES
+from ..data.dataset import SOURCES, load_data
 from ..fit.checkpoint import trained
 from ..fit.config import Config
 from ..fit.loop import fit
 from ..fit.naming import first_stage, run_folder, run_name, setting_of
-from ..fit.stages import load_data
 from ..fit.together import fit_together, same_images, shared
 from ..method.registry import METHODS
 from ..record import collect, examine, read, recorded
