@@ -130,7 +130,8 @@ def explore(given: list) -> None:
     )
     asked = parser.parse_args(given)
     with _said():
-        from prl.control.dial import export_page, read_cache  # of the report extra
+        from prl.control.cache import read_cache
+        from prl.control.dial import export_page  # of the report extra
 
         page = export_page(read_cache(asked.run, asked.data_root), asked.page)
     print(f"Page: {os.path.relpath(page)} (open it in a browser)")
