@@ -1,4 +1,4 @@
 "From files to images, labels and batches on the device."
 
 from .dataset import Data, load
-from .releases import check
+from .inventory import check
