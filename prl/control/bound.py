@@ -5,39 +5,37 @@
 # %% auto #0
 __all__ = ['bound']
 
-# %% ../../nbs/10_control/bound.ipynb #375d68de
+# %% ../../nbs/10_control/bound.ipynb #bf115c65
 import numpy as np
 import pandas as pd
 import torch
 
-from ..data.environments import test_priors
-from ..longtail import RATIOS, prior_gap, vertex_priors
+from ..data.environments import Environments
+from ..longtail import prior_gap, vertex_priors
 from ..model.features import predict
 from ..preference import EXPERTS
 
-# %% ../../nbs/10_control/bound.ipynb #278f3404
+# %% ../../nbs/10_control/bound.ipynb #e2e97893
+def _class_errors(features, heads, environments):  # (C,), in 0..1
+    wrong = (predict(features, heads[None])[:, 0] != environments.labels).float()
+    counts = torch.from_numpy(environments.test_counts)
+    return (torch.zeros(len(counts)).index_add_(0, environments.labels, wrong) / counts).numpy()
+
+
 @torch.no_grad()
 def bound(
-    model, labels, features, ratios=RATIOS
-) -> pd.DataFrame:  # environment -> error, bound, gap (fractions)
-    "Both sides of the bound of Zhao et al. 2024 for the experts at the corners and the mean of their logits."
+    model,
+    features: torch.Tensor,  # (N, branches, d), of the test images
+    environments: Environments,
+) -> pd.DataFrame:  # environment -> error, gap, bound (fractions)
+    "Both sides of the bound, for the experts at the corners and the mean of their logits."
     corners = model.head(torch.eye(len(EXPERTS), device=model.log_prior.device)).cpu()
-    counts = torch.bincount(labels, minlength=len(model.train_counts))
-
-    def class_errors(heads):  # (C,)
-        wrong = predict(features, heads[None])[:, 0] != labels
-        return (torch.zeros(len(counts)).index_add_(0, labels, wrong.float()) / counts).numpy()
-
     own = vertex_priors(model.train_counts, model.tau)
-    own_risk = np.mean([p @ class_errors(h) for p, h in zip(own, corners)])
-    mean_errors = class_errors(corners.mean(0))
-    priors = test_priors(model.train_counts, counts.tolist(), ratios)
-    rows = {
-        e: {
-            "error": p @ mean_errors,
-            "gap": prior_gap(own, p),
-            "bound": own_risk + 2 * prior_gap(own, p),
-        }
-        for e, p in priors.items()
-    }
+    risks = [p @ _class_errors(features, head, environments) for p, head in zip(own, corners)]
+    own_risk = np.mean(risks)
+    mean_errors = _class_errors(features, corners.mean(0), environments)
+    rows = {}
+    for name, p in environments.priors.items():
+        gap = prior_gap(own, p)
+        rows[name] = {"error": p @ mean_errors, "gap": gap, "bound": own_risk + 2 * gap}
     return pd.DataFrame(rows).T.rename_axis("environment")
