@@ -6,7 +6,6 @@
 __all__ = ['STEPS', 'WAYS', 'family', 'log_likelihood', 'family_prior', 'em_prior', 'labelled', 'bbse_prior', 'estimate']
 
 # %% ../../nbs/10_control/estimate.ipynb #a447e40c
-import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.optimize import nnls

@@ -9,10 +9,10 @@ __all__ = ['Online', 'follow_stream']
 import numpy as np
 import pandas as pd
 import torch
-from .estimate import STEPS, family, log_likelihood
-from .shift import draw
 
 from .adapt import Calibration, Found, evidence, found_for
+from .estimate import STEPS, family, log_likelihood
+from .shift import draw
 
 # %% ../../nbs/10_control/online.ipynb #89ceecb5
 class Online:

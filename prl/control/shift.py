@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from .estimate import bbse_prior, estimate
 
 from .adapt import Calibration, evidence, likely_preference
+from .estimate import bbse_prior, estimate
 
 # %% ../../nbs/10_control/shift.ipynb #ced25397
 class TestSet(NamedTuple):
