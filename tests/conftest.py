@@ -83,8 +83,26 @@ def newcomer(tmp_path_factory):
         lines = (Path(sys.executable).parent / name).read_text().split("\n", 1)
         (clone / ".venv/bin" / name).write_text(f"#!{clone}/.venv/bin/python\n{lines[1]}")
         (clone / ".venv/bin" / name).chmod(0o755)
+    (clone / ".venv/bin/ruff").symlink_to(Path(sys.executable).parent / "ruff")
     (clone / ".venv/bin/installed").touch()
     return clone
+
+
+def shell(command, cwd):
+    "A command in a shell of the clone's environment, without the tests' folder of runs."
+    environment = {k: v for k, v in os.environ.items() if k != "PRL_RUNS"} | {
+        "PATH": f"{cwd / '.venv/bin'}:{os.environ['PATH']}"
+    }
+    done = run("bash", "-c", command, cwd=cwd, env=environment)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def trained_newcomer(newcomer):
+    out = shell("make train", newcomer)
+    assert "Report: runs/digits-ir50-prl-s0/train.html" in out
+    return newcomer
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,10 @@
-"What a notebook cannot test: killed processes, papermill, a fresh clone, the README's commands."
+"What a notebook cannot test: killed processes, papermill, a fresh clone."
 
 import io
 import json
 import os
 import pickle
 import pty
-import re
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torchvision
-from conftest import ROOT, of_newcomer, run
+from conftest import ROOT, of_newcomer, run, shell
 from PIL import Image
 
 from prl.data.dataset import load
@@ -239,28 +238,7 @@ def test_a_class_with_too_few_images_is_named(tmp_path):
         load("cifar100", tmp_path, 10, download=False)
 
 
-# A fresh clone, and the README
-
-
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-
-
-def shell(command, cwd):
-    "A command in a shell of the clone's environment, without the tests' folder of runs."
-    environment = {k: v for k, v in os.environ.items() if k != "PRL_RUNS"} | {
-        "PATH": f"{cwd / '.venv/bin'}:{os.environ['PATH']}"
-    }
-    done = run("bash", "-c", command, cwd=cwd, env=environment)
-    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="session")
-def trained_newcomer(newcomer):
-    out = shell("make train", newcomer)
-    assert "Report: runs/digits-ir50-prl-s0/train.html" in out
-    return newcomer
+# A fresh clone
 
 
 @of_newcomer
@@ -285,59 +263,3 @@ def test_make_twice_installs_nothing(newcomer):
 def test_make_lists_its_targets(clone):
     listed = run("make", cwd=clone).stdout
     assert all(f"make {target}" in listed for target in ("train", "test"))
-
-
-@pytest.mark.slow
-@of_newcomer
-def test_readme_shell_commands(trained_newcomer):
-    parquet_cifar(trained_newcomer / "data/cifar100", class_counts(500, 100, 100), 5)
-    rng = np.random.default_rng(0)
-    for name, n in (("fox", 30), ("hare", 12), ("lynx", 5)):
-        for i in range(n):
-            path = trained_newcomer / "data/my_images" / name / f"{i}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(path)
-    commands = [
-        line
-        for block in blocks("sh")
-        for line in block.replace("\\\n", " ").splitlines()
-        if line and not line.startswith("#")
-    ]
-    assert len(commands) >= 6
-    inline = [
-        "papermill nbs/train.ipynb -",
-        "papermill --help-notebook nbs/train.ipynb",
-        "make export",
-    ]
-    for command in inline:
-        assert f"`{command}`" in (ROOT / "README.md").read_text()
-    commands += inline
-    for command in commands:
-        if command in ("make train", "make test") or "pip install" in command or "venv" in command:
-            continue  # run above; runs this; made the environment
-        if "nbs/train.ipynb" in command and "help" not in command:
-            command = (
-                re.sub(r"-p epochs \d+", "", command) + " -p epochs 1"
-            )  # the command as printed, but short
-        if "nbs/compare.ipynb" in command:
-            command += ' -p sizes False -y "{methods: [softmax, {method: dial}]}"'
-        if "nbs/control.ipynb" in command:
-            command += ' -p resamples 19 -y "{methods: [softmax, {method: dial}]}"'
-        if "nbs/adapt.ipynb" in command:
-            command += ' -p draws 1 -p views False -y "{methods: [dial], sizes: [50]}"'
-        if "nbs/report.ipynb" in command:
-            command += " -p dataset cifar100"
-        if "nbs/ablation.ipynb" in command:
-            command = re.sub(r"-p epochs \d+", "", command) + " -p epochs 1 -p seeds 1"
-        shell(command, trained_newcomer)
-    assert (trained_newcomer / "runs/cifar100-ir100-prl-epochs1-s0/record.json").exists()
-    assert (trained_newcomer / "runs/folder_my_images-asis-prl-epochs1-s0/record.json").exists()
-
-
-@pytest.mark.slow
-@of_newcomer
-def test_readme_python(trained_newcomer):
-    assert len(blocks("python")) == 4
-    for code in blocks("python"):
-        done = run(trained_newcomer / ".venv/bin/python", "-c", code, cwd=trained_newcomer)
-        assert done.returncode == 0, done.stderr
