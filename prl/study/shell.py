@@ -13,12 +13,12 @@ import os
 import sys
 from contextlib import contextmanager
 from functools import partial
-from typing import Literal, get_args, get_origin
 
 import prl
 from ..data.storage import find_run
 from ..errors import unknown
 from ..fit.config import PARTS, Config
+from ..fit.help import listing
 from ..fit.loop import fit
 from ..fit.processes import leave, rank
 from ..record import budget, examine
@@ -60,27 +60,12 @@ def arguments(given: list) -> dict:  # name -> value
     return found
 
 # %% ../../nbs/12_study/shell.ipynb #844380ee
-def _kind(annotation):  # as a user reads it
-    if get_origin(annotation) is Literal:
-        return "|".join(map(str, get_args(annotation)))
-    if get_origin(annotation) is list:
-        return "list"
-    inside = get_args(annotation)  # of a bounded type, and of one that may be None
-    return _kind(inside[0]) if inside else annotation.__name__
-
-
 def settings(parser: argparse.ArgumentParser) -> None:
     "Put the fields of `Config` into a command's help, part by part."
-    for part, fields in PARTS.items():
-        group = parser.add_argument_group(part, fields.__doc__)
-        for name, field in fields.model_fields.items():
-            usual = (
-                "as the recipe says"
-                if field.is_required()
-                else field.get_default(call_default_factory=True)
-            )
-            about = f"{field.description} (usual: {usual})".replace("%", "%%")
-            group.add_argument(f"--{name}", metavar=_kind(field.annotation), help=about)
+    groups = {p: parser.add_argument_group(p, fields.__doc__) for p, fields in PARTS.items()}
+    for field in listing():
+        about = f"{field.about} (usual: {field.default})".replace("%", "%%")
+        groups[field.part].add_argument(f"--{field.name}", metavar=field.type, help=about)
 
 # %% ../../nbs/12_study/shell.ipynb #7855f2c8
 def train(given: list) -> None:
