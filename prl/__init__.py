@@ -8,6 +8,6 @@ def load(run, device="cpu"):
 
 
 def save_pretrained(trained, folder, licence="unknown", overwrite=False):
-    "A model to give away, as a folder that `load` reads; see `prl.report.card.save_pretrained`."
-    from prl.report.card import save_pretrained
+    "A model to give away, as a folder that `load` reads; see `prl.report.pretrained.save_pretrained`."
+    from prl.report.pretrained import save_pretrained
     return save_pretrained(trained, folder, licence, overwrite)
