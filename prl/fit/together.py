@@ -9,7 +9,8 @@ __all__ = ['side_by_side', 'same_images', 'shared', 'check_together', 'fit_toget
 from collections.abc import Callable
 
 from ..data.dataset import Data
-from .config import BESIDE, IMAGES, marked
+from .config import marked
+from .field import BESIDE, IMAGES
 from .loop import steps, under_way
 from .naming import run_folder, run_name
 from .processes import launched
