@@ -10,7 +10,8 @@ import torch
 
 from ..data.storage import project_path, read_checkpoint
 from .checkpoint import load
-from .config import FIRST, Config, marked
+from .config import Config, marked
+from .field import FIRST
 from .naming import first_stage, run_folder
 from .step import sgd
 from ..method.contract import adopt
