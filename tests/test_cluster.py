@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -13,7 +15,7 @@ import pytest
 from conftest import ROOT
 from distributed import LocalCluster
 
-from prl.data.storage import holder, read_checkpoint
+from prl.data.storage import hold, holder, read_checkpoint
 from prl.fit.config import Config
 from prl.fit.naming import run_folder
 from prl.study.cluster import connected
@@ -130,3 +132,21 @@ def test_local_workers_have_a_gpu_and_cores_of_their_own(monkeypatch):
         assert all(int(n) >= 1 for n in client.run(os.getenv, "OMP_NUM_THREADS").values())
         assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures) == 3
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "5,7"
+
+
+APART = """
+from prl.fit import Config
+from prl.study.many import measure_apart
+measure_apart(Config(runs={!r}, epochs=2000))
+"""
+
+
+def test_a_measured_run_ends_with_the_worker_that_started_it(tmp_path):
+    folder = run_folder(Config(runs=str(tmp_path), epochs=2000))
+    with subprocess.Popen([sys.executable, "-c", APART.format(str(tmp_path))], cwd=ROOT) as worker:
+        while not (folder / "model.safetensors").exists() and worker.poll() is None:
+            time.sleep(0.02)
+        worker.kill()
+    with hold(folder):  # waits until the run's own process is gone
+        done = read_checkpoint(folder / "model.safetensors", weights=False)[0]
+    assert 0 < len(done["history"]) < 2000

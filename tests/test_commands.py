@@ -160,6 +160,14 @@ def test_papermill_bad_parameter(tmp_path):
     assert not (tmp_path / "runs").exists()  # the other wrong ones are in test_jupyter.py
 
 
+def test_a_run_notebook_finds_what_it_was_never_given(tmp_path):
+    "From any folder, such as one of data: the published figures are those of the project."
+    done = papermill(
+        ROOT / "nbs/compare.ipynb", tmp_path / "out.ipynb", "-p", "epochs", "three", cwd=tmp_path
+    )
+    assert "epochs is 'three'" in done.stderr and "published" not in done.stderr.split("Error")[-1]
+
+
 # Files of CIFAR, as torchvision and the hub lay them out
 
 
