@@ -47,9 +47,7 @@ class DataFields(BaseModel):
     imbalance_ratio: float | None = field(
         RECIPE, "largest class over smallest; your own images stay as they are", IMAGES, FIRST, ge=1
     )
-    subset_seed: int = field(
-        0, "which images the long tail keeps; the same for every seed, as in the field", IMAGES
-    )
+    subset_seed: int = field(0, "which images the long tail keeps; the same for every seed", IMAGES)
     image_size: Count = field(32, "pixels a side, of images that come in other sizes", IMAGES)
     image_column: str = field("image", "of parquet and of tables of paths", IMAGES)
     label_column: str = field("label", "of parquet and of tables of paths", IMAGES)

@@ -90,12 +90,12 @@ class Asked:
         "Whether the user gives another value than the usual."
         return self.given.get(name, self.usual[name]) != self.usual[name]
 
-    def of_method(self) -> str:
+    def of_method(self) -> str:  # in a message
         return f"method {self.method.name!r}"
 
-
+# %% ../../nbs/08_fit/rules.ipynb #b105e948
 def ask(given: dict, usual: dict) -> Asked:
-    "Who is asked: the data set and the method by their names, and their recipe."
+    "What the user asks for; a field, data set or method that there is not is an error."
     for name in given:
         if name not in usual:
             has = f"Config has {', '.join(usual)}"
@@ -111,16 +111,16 @@ def ask(given: dict, usual: dict) -> Asked:
     return Asked(given, usual, dataset, method, recipe)
 
 # %% ../../nbs/08_fit/rules.ipynb #811a8be8
-def fixed_by_method(asked: Asked):
+def fixed_by_method(asked: Asked) -> str | None:
+    mend = (
+        "use method 'prl' to choose it" if asked.method.name.startswith("prl_") else "leave it out"
+    )
     for name, value in asked.method.settings.items():
         if asked.given.get(name, value) != value:
-            prl = asked.method.name.startswith("prl_")
-            return f"{name} is {asked.get(name)!r}, but {asked.of_method()} fixes {value!r}: " + (
-                "use method 'prl' to choose it" if prl else "leave it out"
-            )
+            return f"{name} is {asked.get(name)!r}, but {asked.of_method()} fixes {value!r}: {mend}"
 
 # %% ../../nbs/08_fit/rules.ipynb #1571d317
-def not_read_by_method(asked: Asked):
+def not_read_by_method(asked: Asked) -> str | None:
     for name in asked.usual:
         readers = [m.name for m in METHODS.values() if name in m.reads]
         if readers and asked.changed(name) and asked.method.name not in readers:
@@ -130,7 +130,7 @@ def not_read_by_method(asked: Asked):
             )
 
 # %% ../../nbs/08_fit/rules.ipynb #2a036783
-def blended_labels(asked: Asked):
+def blended_labels(asked: Asked) -> str | None:
     if asked.method.soft or not asked.method.loss:
         return
     for name in ("mixup", "smoothing"):
@@ -141,7 +141,7 @@ def blended_labels(asked: Asked):
             )
 
 # %% ../../nbs/08_fit/rules.ipynb #3a792b05
-def one_branch_alone(asked: Asked):
+def one_branch_alone(asked: Asked) -> str | None:
     if asked.get("branch_loss") == "each" and asked.get("branches") != 3:
         return (
             "branch_loss is 'each', but there is one branch: "
@@ -149,7 +149,7 @@ def one_branch_alone(asked: Asked):
         )
 
 
-def branches_as_one(asked: Asked):
+def branches_as_one(asked: Asked) -> str | None:
     if asked.get("spread") and asked.get("branch_loss") != "each":
         return (
             f"spread is {asked.get('spread')!r}, but the branches are trained as one: "
@@ -157,7 +157,7 @@ def branches_as_one(asked: Asked):
         )
 
 # %% ../../nbs/08_fit/rules.ipynb #49ef2a87
-def starts_from_nothing(asked: Asked):
+def starts_from_nothing(asked: Asked) -> str | None:
     if asked.get("stage") == 1 and asked.get("first"):
         return (
             f"first is {asked.get('first')!r}, but stage is 1, which starts from nothing: "
@@ -165,19 +165,19 @@ def starts_from_nothing(asked: Asked):
         )
 
 
-def no_first_stage(asked: Asked):
+def no_first_stage(asked: Asked) -> str | None:
     if asked.get("stage") == 1 and asked.method.first != "own":
         return f"stage is 1, but {asked.of_method()} has no first stage of its own: leave it out"
 
 
-def one_stage(asked: Asked):
+def one_stage(asked: Asked) -> str | None:
     if asked.get("first") and not asked.method.first:
         return (
             f"first is {asked.get('first')!r}, but {asked.of_method()} has one stage: leave it out"
         )
 
 # %% ../../nbs/08_fit/rules.ipynb #92380aed
-def other_crop(asked: Asked):
+def other_crop(asked: Asked) -> str | None:
     resized = asked.value("crop") == "resized"
     for name in ("pad", "degrees") if resized else ("jitter", "smallest"):
         usual = 0 if resized else asked.usual[name]
@@ -191,7 +191,7 @@ def other_crop(asked: Asked):
             )
 
 # %% ../../nbs/08_fit/rules.ipynb #278b812f
-def branches_of_embeddings(asked: Asked):
+def branches_of_embeddings(asked: Asked) -> str | None:
     three = 3 in (asked.get("branches"), asked.method.settings.get("branches"))
     if asked.dataset == "features" and three:
         return (
@@ -200,7 +200,7 @@ def branches_of_embeddings(asked: Asked):
         )
 
 
-def backbone_of_embeddings(asked: Asked):
+def backbone_of_embeddings(asked: Asked) -> str | None:
     if (asked.dataset == "features") != (asked.value("backbone") == "embedding"):
         return (
             f"backbone is {asked.get('backbone')!r} and dataset {asked.dataset!r}: "
@@ -208,7 +208,7 @@ def backbone_of_embeddings(asked: Asked):
         )
 
 # %% ../../nbs/08_fit/rules.ipynb #7f16cb7a
-def published_elsewhere(asked: Asked):
+def published_elsewhere(asked: Asked) -> str | None:
     if asked.get("recipe") == "published" and not asked.dataset.startswith("cifar"):
         return (
             f"recipe is 'published', but no method was published on {asked.dataset!r}: "
@@ -216,7 +216,7 @@ def published_elsewhere(asked: Asked):
         )
 
 
-def published_and_fast(asked: Asked):
+def published_and_fast(asked: Asked) -> str | None:
     if asked.get("recipe") == "published" and asked.get("budget") == "fast":
         return (
             "budget is 'fast', but recipe is 'published': "
@@ -224,7 +224,7 @@ def published_and_fast(asked: Asked):
         )
 
 
-def fast_digits(asked: Asked):
+def fast_digits(asked: Asked) -> str | None:
     if asked.dataset == "digits" and asked.get("budget") == "fast":
         return (
             "budget is 'fast', but dataset is 'digits', which takes seconds as it is "
