@@ -62,6 +62,8 @@ class Notebook:
         self.page = browser.new_page(viewport={"width": 1400, "height": 3000})
         self.page.goto(f"{address}lab/tree/nbs/{name}.ipynb")
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
+        sessions = f"{address}api/sessions"
+        until(lambda: "idle" in self.page.request.get(sessions).text())  # there is a kernel
         self.wait()
 
     def wait(self):
@@ -110,7 +112,7 @@ def test_the_dial_is_turned(browser, lab, tmp_path):
     opened.run_all()
     page = opened.page
     page.wait_for_selector(".prl-dial[data-milliseconds]")
-    assert copied(page) == "balanced" and "balanced" in opened.outputs()[-1]
+    assert copied(page) == "balanced" and "[0.333333, 0.333333" in opened.outputs()[-1]
     drag(page, (0.2, 0.1, 0.7))
     turned = copied(page)
     assert turned == pytest.approx((0.2, 0.1, 0.7), abs=0.01)
