@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import pandas as pd
 import torch
-from .timing import seconds, wait
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
+
+from .timing import seconds, wait
 
 # read when a first profile begins: no lines about GPUs that are not there
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
