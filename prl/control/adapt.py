@@ -19,19 +19,19 @@ from ..evaluate import adapt, log_target
 from ..method.registry import METHODS
 from ..preference import edge, grid, named
 
-# %% ../../nbs/10_control/adapt.ipynb #5e867fd9
+# %% ../../nbs/10_control/adapt.ipynb #e16313d6
 def reference_name(model) -> str:  # "none" for a fixed classifier
     "The name of the preference whose logits the test prior is read from."
     if not model.controllable:
         return "none"
     return "head" if model.by_regime else "balanced"
 
-
+# %% ../../nbs/10_control/adapt.ipynb #bc1ce539
 def reference(model):  # a preference (T,), None for a fixed classifier
     "The preference whose logits the test prior is read from."
     return named(reference_name(model), model.regimes) if model.controllable else None
 
-
+# %% ../../nbs/10_control/adapt.ipynb #fd8c809b
 class Calibration(NamedTuple):
     "What labelled images say of the evidence: `evidence / temperature + slope · log π`."
 
@@ -97,7 +97,7 @@ def calibrate(
     log_temperature, slope = x.detach().tolist()
     return Calibration(float(np.exp(log_temperature)), slope)
 
-# %% ../../nbs/10_control/adapt.ipynb #f16c4505
+# %% ../../nbs/10_control/adapt.ipynb #9aec3bc3
 @torch.no_grad()
 def targets(
     model,
@@ -107,12 +107,12 @@ def targets(
     own = log_target(model, alphas.to(model.log_prior.device))
     return own.expand(len(alphas), -1).log_softmax(1)
 
-
+# %% ../../nbs/10_control/adapt.ipynb #402711ba
 def candidates(model, steps: int = 20) -> torch.Tensor:  # (P, T)
     "Preferences whose prior is known: the simplex grid, or the edge from head to tail."
     return edge(10 * steps, model.regimes) if model.by_regime else grid(steps)
 
-
+# %% ../../nbs/10_control/adapt.ipynb #31ee94c2
 def nearest_preference(
     model,
     prior: torch.Tensor,  # (C,)
@@ -124,7 +124,7 @@ def nearest_preference(
     from_middle = (alphas - 1 / alphas.shape[1]).abs().sum(1)
     return alphas[(distance + 1e-4 * from_middle).argmin()]
 
-# %% ../../nbs/10_control/adapt.ipynb #682fb025
+# %% ../../nbs/10_control/adapt.ipynb #ec8ec010
 class Found(NamedTuple):
     "What unlabelled images say, and the classifier for them: logits `evidence + log prior`."
 
@@ -136,13 +136,13 @@ class Found(NamedTuple):
     def logits(self, model, features):  # (N, branches, d) -> (N, C)
         return evidence(model, features, self.calibration) + self.prior.clamp(min=1e-12).log()
 
-
+# %% ../../nbs/10_control/adapt.ipynb #afe1837e
 def found_for(model, prior: torch.Tensor, calibration: Calibration = Calibration()) -> Found:
     "A prior (C,) with the preference for it."
     alpha = nearest_preference(model, prior) if model.controllable else None
     return Found(prior, alpha, reference_name(model), calibration)
 
-
+# %% ../../nbs/10_control/adapt.ipynb #a32e7cd3
 def find(
     model,
     features: torch.Tensor,  # (N, branches, d), of unlabelled images, as for `evidence`
@@ -160,7 +160,7 @@ def find(
         )
     return found_for(model, estimate(seen, model.log_prior, by), calibration)
 
-# %% ../../nbs/10_control/adapt.ipynb #2841e230
+# %% ../../nbs/10_control/adapt.ipynb #2a640059
 def likely_preference(
     model,
     evidence: torch.Tensor,  # (N, C)
@@ -170,7 +170,7 @@ def likely_preference(
     alphas = candidates(model, steps)
     return alphas[log_likelihood(evidence, targets(model, alphas)).argmax()]
 
-
+# %% ../../nbs/10_control/adapt.ipynb #fef20d43
 @torch.no_grad()
 def stability(
     model,

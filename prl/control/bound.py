@@ -15,13 +15,13 @@ from ..longtail import prior_gap, vertex_priors
 from ..model.features import predict
 from ..preference import EXPERTS
 
-# %% ../../nbs/10_control/bound.ipynb #e2e97893
+# %% ../../nbs/10_control/bound.ipynb #5b1cb709
 def _class_errors(features, heads, environments):  # (C,), in 0..1
     wrong = (predict(features, heads[None])[:, 0] != environments.labels).float()
     counts = torch.from_numpy(environments.test_counts)
     return (torch.zeros(len(counts)).index_add_(0, environments.labels, wrong) / counts).numpy()
 
-
+# %% ../../nbs/10_control/bound.ipynb #eaa4c17e
 @torch.no_grad()
 def bound(
     model,

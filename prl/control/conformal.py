@@ -51,7 +51,7 @@ def scores(
         )
     return -logits.log_softmax(-1).cpu().numpy()
 
-# %% ../../nbs/10_control/conformal.ipynb #55b5ae25
+# %% ../../nbs/10_control/conformal.ipynb #3df9b3dd
 LEVELS = ("class", "group", "all")  # whose images set a class's threshold
 
 
@@ -61,11 +61,11 @@ def needed(coverage) -> int:  # images, of a class or group for a threshold of i
         raise ValueError(f"coverage is {coverage}: expected a share between 0 and 1, such as 0.9")
     return math.ceil(round(coverage / (1 - coverage), 9))  # as a rank: 0.9 / 0.1 is above 9
 
-
+# %% ../../nbs/10_control/conformal.ipynb #b7e59d5b
 def _rank(images, coverage):  # k, of the k-th smallest of so many scores
     return math.ceil(round((images + 1) * coverage, 9))
 
-
+# %% ../../nbs/10_control/conformal.ipynb #baf8a2c8
 def thresholds(
     own: np.ndarray,  # (N,), score of each calibration image in its true class
     labels,  # (N,)
@@ -100,12 +100,12 @@ def thresholds(
         used.append(level)
     return result, used
 
-# %% ../../nbs/10_control/conformal.ipynb #e79f8114
+# %% ../../nbs/10_control/conformal.ipynb #e293fbf4
 def _listed(names):  # the first three, and how many more
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 
-
+# %% ../../nbs/10_control/conformal.ipynb #05712fbf
 @dataclass(frozen=True, repr=False)
 class Sets:
     "Prediction sets under one preference: `sets(features)` says which classes each image may be."
@@ -167,13 +167,13 @@ def conformal_sets(
     own = scores(model, features, preference)[np.arange(len(labels)), labels]
     return Sets(model, preference, coverage, groups, *thresholds(own, labels, groups, coverage, by))
 
-# %% ../../nbs/10_control/conformal.ipynb #65c9af2d
+# %% ../../nbs/10_control/conformal.ipynb #4b19cede
 def _wilson(share, images):  # 95 % interval of a share, in percent
     z2 = 1.96**2 / images
     half = 1.96 * math.sqrt(max(share * (1 - share), 0) / images + z2 / images / 4)
     return [100 * (share + z2 / 2 + sign * half) / (1 + z2) for sign in (-1, 1)]
 
-
+# %% ../../nbs/10_control/conformal.ipynb #4457adb8
 def _weights(labels, prior, groups):  # "all" and each group -> (N,), what each image counts
     count = np.bincount(labels, minlength=len(next(iter(groups.values()))))
     share = np.asarray(count if prior is None else prior, dtype=float)
@@ -188,7 +188,7 @@ def _weights(labels, prior, groups):  # "all" and each group -> (N,), what each 
     by_group = group_weights(torch.from_numpy(labels), alike, groups)
     return {"all": each / each.sum()} | {g: w.double().numpy() for g, w in by_group.items()}
 
-
+# %% ../../nbs/10_control/conformal.ipynb #b347281a
 def _measured(held, size, weights, resamples):  # of one group, from (N,) each
     w = weights / weights.sum()
     row = {"images": int((w > 0).sum()), "coverage": 100 * w @ held}
@@ -216,7 +216,7 @@ def measured(
     rows = {name: _measured(held, size, w, resamples) for name, w in weights.items()}
     return pd.DataFrame(rows).T
 
-# %% ../../nbs/10_control/conformal.ipynb #a06c1ede
+# %% ../../nbs/10_control/conformal.ipynb #b4cf9e5d
 def enough(
     counts,  # (C,), labelled images of each class
     coverage: float = 0.9,
@@ -224,7 +224,7 @@ def enough(
     "Whether half of the images give a threshold, and the other half has some of every class."
     return min(counts) > 1 and sum(n // 2 for n in counts) >= needed(coverage)
 
-
+# %% ../../nbs/10_control/conformal.ipynb #36b07e60
 class Surface(NamedTuple):
     "Prediction sets over the simplex of preferences, measured."
 
@@ -234,7 +234,7 @@ class Surface(NamedTuple):
     images: list  # (R,), measured
     own: int  # classes with a threshold of their own
 
-
+# %% ../../nbs/10_control/conformal.ipynb #3d8542cd
 def over_simplex(
     model,
     features: torch.Tensor,  # (N, branches, d), of labelled images that were not trained on

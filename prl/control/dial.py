@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Dial', 'export_page']
 
-# %% ../../nbs/10_control/dial.ipynb #6c345d20
+# %% ../../nbs/10_control/dial.ipynb #4a17afca
 import base64
 import html
 import re
@@ -15,19 +15,20 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from .cache import Cache, read_cache
+from .cache import read_cache
+from .portable import Cache
 from ..data.storage import atomic_write, project_path
 from ..preference import resolve
 
-# %% ../../nbs/10_control/dial.ipynb #8d7b5c17
+# %% ../../nbs/10_control/dial.ipynb #e28d1325
 def _asset(name):
     return files("prl.control").joinpath(name).read_text()
 
-
+# %% ../../nbs/10_control/dial.ipynb #68a6a12d
 def _cache_of(run):  # a run's folder, or a `Cache`
     return run if isinstance(run, Cache) else read_cache(run)
 
-
+# %% ../../nbs/10_control/dial.ipynb #e6d6ec01
 class Dial(anywidget.AnyWidget):
     "A triangle and three sliders; `preference` is where they stand, and can be set, also by name."
 

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from .split import class_numbers
 from ..errors import unknown
 
-# %% ../../nbs/10_control/estimate.ipynb #6500eaf3
+# %% ../../nbs/10_control/estimate.ipynb #11285ec7
 STEPS = torch.linspace(-1, 3, 81)  # of t
 
 
@@ -23,11 +23,11 @@ def family(
     "The priors between head and tail, and a little beyond."
     return torch.log_softmax((1 - STEPS)[:, None] * log_prior.cpu(), 1)
 
-
+# %% ../../nbs/10_control/estimate.ipynb #72676421
 def _likelihoods(evidence):  # p(x|c), each row up to a factor: sums over classes become products
     return (evidence - evidence.max(1, keepdim=True).values).double().exp()
 
-
+# %% ../../nbs/10_control/estimate.ipynb #390a1be6
 def log_likelihood(
     evidence: torch.Tensor,  # (N, C)
     log_priors: torch.Tensor,  # (P, C)
@@ -36,7 +36,7 @@ def log_likelihood(
     mixed = _likelihoods(evidence) @ log_priors.double().exp().T  # (N, P)
     return mixed.clamp(min=1e-300).log().sum(0)
 
-
+# %% ../../nbs/10_control/estimate.ipynb #c7fdf206
 def family_prior(
     evidence: torch.Tensor,  # (N, C)
     log_prior: torch.Tensor,  # (C,), log π
@@ -66,7 +66,7 @@ def em_prior(
             break
     return q.float()
 
-# %% ../../nbs/10_control/estimate.ipynb #bcde709e
+# %% ../../nbs/10_control/estimate.ipynb #d82ae1dc
 def labelled(
     evidence: torch.Tensor,  # (N, C), of labelled images
     labels,  # (N,), as a user gives them
@@ -80,7 +80,7 @@ def labelled(
         )
     return torch.from_numpy(labels)
 
-
+# %% ../../nbs/10_control/estimate.ipynb #ff564ecf
 def bbse_prior(
     evidence: torch.Tensor,  # (N, C), of the unlabelled images
     known: torch.Tensor,  # (M, C), of labelled images that were not trained on

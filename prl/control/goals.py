@@ -13,7 +13,7 @@ import numpy as np
 from .split import class_numbers
 from ..errors import nearest
 
-# %% ../../nbs/10_control/goals.ipynb #10163ed9
+# %% ../../nbs/10_control/goals.ipynb #fa73b119
 ALIASES = {"head": "many", "tail": "few"}
 GROUPS = ("all", "many", "medium", "few")
 SPREADS = ("worst group", "equal groups")
@@ -23,7 +23,7 @@ def own_name(name):
     "The name that the tables have for what a user of the dial calls head or tail."
     return ALIASES.get(name, name)
 
-
+# %% ../../nbs/10_control/goals.ipynb #02c59262
 def _contradictions(goal):
     "What a goal says against itself, in words."
     given = [k for k in ("prior", "weights", "cost") if getattr(goal, k) is not None]
@@ -62,7 +62,7 @@ class Goal:
     def bounds(self) -> dict:  # percent, under the groups' own names
         return {own_name(name): bound for name, bound in (self.at_least or {}).items()}
 
-# %% ../../nbs/10_control/goals.ipynb #08880345
+# %% ../../nbs/10_control/goals.ipynb #829de4c4
 class Examples:
     "Labelled images: how much each of them counts for a group or a class."
 
@@ -104,14 +104,12 @@ class Examples:
             return np.full(len(self.labels), 1 / len(self.labels))
         members = self.members(own_name(name))
         if not self.counts[members].sum():
-            raise ValueError(
-                f"{name!r} has no labelled image: give some, or leave it out of the goal"
-            )
+            raise ValueError(f"{name!r} has no labelled image: give some, or leave it out")
         share = np.zeros(len(self.class_names))
         share[members] = 1
         return self.per_class(share)
 
-# %% ../../nbs/10_control/goals.ipynb #b7e7e574
+# %% ../../nbs/10_control/goals.ipynb #b7a6a57f
 def _distribution(
     values,  # (C,)
     class_names: list,
@@ -131,7 +129,7 @@ def _distribution(
         raise ValueError(f"{what} is 0 for every class: {expected}")
     return values / values.sum()
 
-
+# %% ../../nbs/10_control/goals.ipynb #8081e1a0
 def _weighted_all(weights, examples):  # class -> number -> (N,), sums to 1
     for name in weights:
         if name not in examples.class_names:
@@ -146,7 +144,7 @@ def _weighted_all(weights, examples):  # class -> number -> (N,), sums to 1
         )
     return each / each.sum()
 
-# %% ../../nbs/10_control/goals.ipynb #690dd86f
+# %% ../../nbs/10_control/goals.ipynb #fd11efef
 def meaning(goal: Goal, examples: Examples) -> dict:  # name -> (N,), sums to 1
     "Weights of the images in each accuracy: all, as the goal means it, groups, and what it names."
     named = [] if goal.best in SPREADS else [own_name(goal.best)]
@@ -159,7 +157,7 @@ def meaning(goal: Goal, examples: Examples) -> dict:  # name -> (N,), sums to 1
         weights["all"] = _weighted_all(goal.weights, examples)
     return weights
 
-
+# %% ../../nbs/10_control/goals.ipynb #66c5b2f3
 def costs(goal: Goal, examples: Examples) -> np.ndarray:  # (C, C), row the true class
     "The cost of each answer for each class, or an error if it does not fit."
     cost = np.asarray(goal.cost, dtype=float)

@@ -37,12 +37,12 @@ class Online:
         self.sums = faded + log_likelihood(seen, self.priors)
         return found_for(self.model, self.priors[self.sums.argmax()].exp(), self.calibration)
 
-# %% ../../nbs/10_control/online.ipynb #361acd7d
+# %% ../../nbs/10_control/online.ipynb #6ed5e4a0
 def _moving(ends, batches):  # the prior of each batch
     first, last = np.log(ends)
     return [np.exp(first + t / (batches - 1) * (last - first)) for t in range(batches)]
 
-
+# %% ../../nbs/10_control/online.ipynb #df25507f
 def follow_stream(
     model,
     features: torch.Tensor,  # (N, branches, d), of all test images

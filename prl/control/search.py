@@ -20,7 +20,7 @@ from ..longtail import shot_groups
 from ..model.features import predict, read_features
 from ..preference import grid, resolve
 
-# %% ../../nbs/10_control/search.ipynb #5107e801
+# %% ../../nbs/10_control/search.ipynb #0ffd61a4
 class Answered(NamedTuple):
     "Classes predicted for labelled images under many preferences, beside the balanced one."
 
@@ -28,7 +28,7 @@ class Answered(NamedTuple):
     chosen: np.ndarray  # (N, P), class numbers
     balanced: np.ndarray  # (N,)
 
-
+# %% ../../nbs/10_control/search.ipynb #b14b41e6
 @torch.no_grad()
 def answer(
     model,
@@ -63,16 +63,11 @@ def best_of(
     from_middle = np.abs(alphas - 1 / alphas.shape[1]).sum(1)
     return int(np.where(tied, from_middle, np.inf).argmin()), met
 
-# %% ../../nbs/10_control/search.ipynb #2de6eb8b
+# %% ../../nbs/10_control/search.ipynb #9b3347d3
 class _Search:
     "A goal on some labelled images: value and slack of every preference, on any part of them."
 
     def __init__(self, goal: Goal, answered: Answered, examples: Examples):
-        if not np.issubdtype(answered.chosen.dtype, np.integer):
-            raise ValueError(
-                f"answered is {answered.chosen.dtype}: "
-                "expected the numbers of the classes predicted, not logits"
-            )
         self.alphas = resolve(answered.alphas)
         self.best, self.bounds = own_name(goal.best), goal.bounds
         self.weights = meaning(goal, examples)
@@ -110,11 +105,10 @@ class _Search:
     def on(self, part):  # (N,), bool -> index of a preference, whether it keeps all bounds
         return best_of(self.value(part), self.slack(part), self.alphas.numpy())
 
-    def most(self):  # name -> percent
-        "The most that any preference reaches of what has a bound."
+    def most(self):  # name -> percent, the most that any preference reaches of what has a bound
         return {name: float((self.weights[name] @ self.right).max()) for name in self.bounds}
 
-# %% ../../nbs/10_control/search.ipynb #eb49e0a2
+# %% ../../nbs/10_control/search.ipynb #edc7b475
 class Solution(NamedTuple):
     "The preference for a goal, and what to expect of it on new images."
 
@@ -126,7 +120,7 @@ class Solution(NamedTuple):
     def _repr_markdown_(self):
         return f"{self.says}\n\n{self.expected.to_html(float_format='{:.1f}'.format, na_rep='')}"
 
-
+# %% ../../nbs/10_control/search.ipynb #b92e5feb
 def _says(alpha, met, bounds, most):
     "What was found, and if a bound cannot be kept, how much of it can be had."
     if not bounds:
@@ -147,7 +141,7 @@ def _says(alpha, met, bounds, most):
         why = f"No preference reaches {', nor '.join(beyond)}."
     return f"The goal cannot be met. {why} Preference {alpha} comes closest."
 
-# %% ../../nbs/10_control/search.ipynb #ed70b77f
+# %% ../../nbs/10_control/search.ipynb #4d70f955
 def choose(
     goal: Goal,
     answered: Answered,
@@ -155,6 +149,11 @@ def choose(
     folds: int = 5,  # of the cross-fitting
 ) -> Solution:
     "`solve` for predictions at hand."
+    if not np.issubdtype(answered.chosen.dtype, np.integer):
+        raise ValueError(
+            f"answered is {answered.chosen.dtype}: "
+            "expected the numbers of the classes predicted, not logits"
+        )
     search = _Search(goal, answered, examples)
     best, met = search.on(np.ones(len(examples.labels), dtype=bool))
     fold = parts_of(examples.labels, folds)
@@ -178,11 +177,11 @@ def choose(
     says = _says(alpha, met, search.bounds, search.most())
     return Solution(alpha, met, pd.DataFrame(rows).T, says)
 
-# %% ../../nbs/10_control/search.ipynb #3ad48466
+# %% ../../nbs/10_control/search.ipynb #d1b56ffb
 def _examples(model, labels, groups):
     return Examples(labels, model.class_names, groups or shot_groups(model.train_counts))
 
-
+# %% ../../nbs/10_control/search.ipynb #a66cb986
 def solve(
     model,
     goal: Goal,

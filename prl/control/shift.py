@@ -17,14 +17,14 @@ import torch
 from .adapt import Calibration, evidence, likely_preference
 from .estimate import bbse_prior, estimate
 
-# %% ../../nbs/10_control/shift.ipynb #ced25397
+# %% ../../nbs/10_control/shift.ipynb #86c5d5da
 class TestSet(NamedTuple):
     "Some of the test images, in a mixture that is known."
 
     index: np.ndarray  # (n,), which of all test images
     prior: np.ndarray  # (C,), of their classes
 
-
+# %% ../../nbs/10_control/shift.ipynb #42fba1a0
 def draw(
     labels,  # (N,)
     prior,  # (C,), sums to 1
@@ -43,7 +43,7 @@ def draw(
     each = (prior / prior.sum() / np.maximum(counts, 1))[labels]
     return generator.choice(len(labels), size, p=each)
 
-
+# %% ../../nbs/10_control/shift.ipynb #eac8d6b0
 def draw_sets(
     labels,  # (N,), of all test images
     priors,  # of the test sets
@@ -54,7 +54,7 @@ def draw_sets(
     rng = np.random.default_rng(0)
     return [TestSet(draw(labels, p, size, rng), p) for p in priors for _ in range(draws)]
 
-
+# %% ../../nbs/10_control/shift.ipynb #07a4c43c
 def random_priors(
     base,  # (C,), sums to 1
     count: int,  # priors
@@ -66,7 +66,7 @@ def random_priors(
     drawn = base * np.random.default_rng(seed).dirichlet(np.full(len(base), concentration), count)
     return drawn / drawn.sum(1, keepdims=True)
 
-# %% ../../nbs/10_control/shift.ipynb #29cda4b8
+# %% ../../nbs/10_control/shift.ipynb #62a10495
 @dataclass(frozen=True)
 class Trained:
     "A model on all test images, with what labelled ones say of it."
@@ -105,7 +105,7 @@ class Trained:
             raise ValueError("way 'bbse' needs labelled images: give `labelled`, or leave it out")
         return with_prior(seen, bbse_prior(seen, *self.labelled, log_prior))
 
-
+# %% ../../nbs/10_control/shift.ipynb #69f420e6
 def with_prior(
     evidence: torch.Tensor,  # (n, C)
     prior,  # (C,)
@@ -113,7 +113,7 @@ def with_prior(
     "The likeliest class of each image under a prior."
     return (evidence + torch.as_tensor(prior).float().clamp(min=1e-12).log()).argmax(1)
 
-# %% ../../nbs/10_control/shift.ipynb #7bcf5916
+# %% ../../nbs/10_control/shift.ipynb #49a84cca
 class Shifted(NamedTuple):
     "What one model gets right on one test set, knowing more or less of its prior."
 
@@ -122,7 +122,7 @@ class Shifted(NamedTuple):
     # "none" (the balanced preference, or the fixed classifier), "true" and each way -> (n,), bool
     right: dict
 
-
+# %% ../../nbs/10_control/shift.ipynb #be0758af
 @torch.no_grad()
 def measure_shift(
     trained: Trained,
@@ -140,7 +140,7 @@ def measure_shift(
     right = {name: (answered == true).numpy() for name, answered in answers.items()}
     return Shifted(index.numpy(), trained.seed, right)
 
-
+# %% ../../nbs/10_control/shift.ipynb #d4fec785
 def measure_all(
     systems: dict,  # (name, seed) -> Trained
     tests: list,  # of TestSet
@@ -153,7 +153,7 @@ def measure_all(
         result.setdefault(name, []).extend(shifted)
     return result
 
-# %% ../../nbs/10_control/shift.ipynb #f0dd061a
+# %% ../../nbs/10_control/shift.ipynb #5544df8e
 def accuracy(
     sets: list,  # of `Shifted`
     way: str,
@@ -161,7 +161,7 @@ def accuracy(
     "Mean over the sets that have it; NaN where none has."
     return 100 * float(np.mean([s.right[way].mean() for s in sets if way in s.right] or [np.nan]))
 
-
+# %% ../../nbs/10_control/shift.ipynb #e50654c5
 def change(
     sets: list,  # of `Shifted`
     way: str,
@@ -169,7 +169,7 @@ def change(
     "Accuracy over knowing nothing, on the same sets."
     return accuracy(sets, way) - accuracy([s for s in sets if way in s.right], "none")
 
-# %% ../../nbs/10_control/shift.ipynb #2dd5ea3e
+# %% ../../nbs/10_control/shift.ipynb #c9585a26
 def _times_drawn(sets, seeds, resamples):  # of each image and of each seed, the first row: once
     rng = np.random.default_rng(0)
     count = 1 + max(int(s.index.max()) for s in sets)
@@ -178,7 +178,7 @@ def _times_drawn(sets, seeds, resamples):  # of each image and of each seed, the
     drawn = np.vstack([np.ones(len(seeds)), rng.multinomial(len(seeds), even, resamples)])
     return images, drawn
 
-
+# %% ../../nbs/10_control/shift.ipynb #d22a7658
 def recovered(
     sets: list,  # of `Shifted`
     way: str,
@@ -200,7 +200,7 @@ def recovered(
     share = 100 * gain[way] / gain["true"]
     return share[0], *np.percentile(share[1:], [2.5, 97.5])
 
-# %% ../../nbs/10_control/shift.ipynb #c6337782
+# %% ../../nbs/10_control/shift.ipynb #c900e2a7
 def gains(
     sets: dict,  # name -> list of `Shifted`
     ways,
@@ -216,7 +216,7 @@ def gains(
         columns[name] |= {f"{way} recovers, %": shown(*recovered(s, way)) for way in ways}
     return pd.DataFrame(columns)
 
-
+# %% ../../nbs/10_control/shift.ipynb #d5e7fe73
 def changes(
     sets: dict,  # name -> list of `Shifted`
     ways,
