@@ -15,8 +15,9 @@ import torch.nn.functional as F
 
 from .estimate import estimate, labelled, log_likelihood
 from ..data.environments import Environments
-from ..evaluate import adapt, log_target
+from ..evaluate import log_target
 from ..method.registry import METHODS
+from ..method.sade import random_views
 from ..preference import edge, grid, named
 
 # %% ../../nbs/10_control/adapt.ipynb #e16313d6
@@ -186,6 +187,21 @@ def stability(
 
     return torch.stack([of(a) for a in alphas])
 
+# %% ../../nbs/10_control/adapt.ipynb #080ea42e
+def _own_step(model, config, images, features, environments):  # test environment -> Adapted
+    method = METHODS[config.method]
+    views = random_views(model, images, method.views, config) if method.views else None
+    found = {}
+    for name, weight in environments.sampled.items():
+        index = weight.nonzero()[:, 0]
+        found[name] = method.adapt(
+            model,
+            features[index].to(model.log_prior.device),
+            None if views is None else views[:, index],
+            torch.Generator().manual_seed(config.seed),
+        )
+    return found
+
 # %% ../../nbs/10_control/adapt.ipynb #3e5a3c59
 def adapt_each(
     model,
@@ -196,7 +212,7 @@ def adapt_each(
 ) -> dict:  # test environment -> `Found`, or the method's own `Adapted`
     "A test-time step on each test environment, which never sees a label."
     if METHODS[config.method].adapt is not None:
-        return adapt(model, config, images, features, environments)
+        return _own_step(model, config, images, features, environments)
     if not log_target(model, reference(model)).isfinite().all():
         return {}
     found = {}
