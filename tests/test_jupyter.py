@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import threading
 import time
@@ -84,7 +85,7 @@ def trained(tmp_path_factory):
 
 def places():
     "Every notebook opened from `nbs/`, as Jupyter does, and from the project's root."
-    cheap = "train", "explore", "report"
+    cheap = "explore", "report"
     for name in TWICE:
         yield pytest.param(name, "nbs", id=name)
         marks = [] if name in cheap else pytest.mark.slow
@@ -108,6 +109,13 @@ def test_run_all_change_a_value_run_all(name, folder, trained, tmp_path):
         edited(opened.notebook, change)
         after = opened.run_all()
     assert not re.search(seen, before) and re.search(seen, after), after
+
+
+def few_runs(folder):
+    "Two of the repository's runs, since a figure for each takes its time."
+    for run in ("digits-ir50-prl-s0", "cifar100-ir100-prl-epochs24-s0"):
+        shutil.copytree(ROOT / "reports/runs" / run, folder / run)
+    return folder
 
 
 def refuses(opened, name, runs):
