@@ -10,6 +10,7 @@ import time
 
 import nbformat
 import pytest
+from conftest import fresh_copy
 from kernel import edited
 from test_dial import copied, drag
 
@@ -17,9 +18,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def lab(clone, tmp_path_factory):
-    "Address and folder of a JupyterLab on a copy of the project."
+def lab(tmp_path_factory):
+    "Address and folder of a JupyterLab on a copy of the project of its own, which it writes to."
     own = tmp_path_factory.mktemp("lab")
+    clone = fresh_copy(own)
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
@@ -117,7 +119,7 @@ def test_the_dial_is_turned(browser, lab, tmp_path):
     turned = copied(page)
     assert turned == pytest.approx((0.2, 0.1, 0.7), abs=0.01)
     page.locator(".jp-CodeCell").last.locator(".cm-content").click()
-    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Control+Enter")  # adds no cell below
     opened.wait()
     told = re.search(r"[\[(][\d., ]+[\])]", opened.outputs()[-1])[0]
     assert ast.literal_eval(told) == pytest.approx(turned, abs=1e-3), "Python is told"

@@ -56,10 +56,12 @@ class Features(nn.Module):
         x = F.normalize(x.float(), dim=-1) if self.unit else x.float()
         return F.pad(x, (0, 1), value=1.0) if self.constant else x
 
+    def _precision(self, device):  # not every device has an autocast
+        return torch.autocast(device, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
+
     def forward(self, images):
         x = self.normalise(images)
-        cast = torch.autocast(x.device.type, torch.bfloat16)
-        with cast if self.bf16 else contextlib.nullcontext():
+        with self._precision(x.device.type):
             x = self.backbone(x)
         x = self.finish(x)
         return x if self.gather is None else self.gather(x)
