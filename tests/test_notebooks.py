@@ -64,8 +64,16 @@ def notebooks():
             yield pytest.param(name, marks=[] if name[0].isdigit() else pytest.mark.slow)
 
 
+# Their cells start processes that begin where the first began, which a fork has lost.
+BY_ITSELF = ("05_data/images.ipynb",)
+
+
 @pytest.mark.parametrize("notebook", [*notebooks()])
 def test_notebook(notebook, tmp_path):
+    if notebook in BY_ITSELF:
+        done = run(BIN / "nbdev_test", "--path", ROOT / "nbs" / notebook, "--n_workers", 0)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return
     process = FORKS.Process(target=cells, args=(ROOT / "nbs" / notebook, tmp_path / "log"))
     process.start()
     process.join()
