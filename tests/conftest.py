@@ -15,6 +15,9 @@ SLOW = "slow: `make test ARGS=--slow` runs them too"
 NO_BROWSER = "in a browser, and neither Chromium nor Chrome is installed: apt-get install chromium"
 # Tests run side by side: threads of one would wait for those of another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A `make` that a test calls is not to take over what `make test ARGS=--slow` was given.
+for name in ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL"):
+    os.environ.pop(name, None)
 
 
 def pytest_addoption(parser):
