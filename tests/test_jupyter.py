@@ -16,6 +16,7 @@ from nbclient.exceptions import CellExecutionError
 
 from prl.fit.config import Config
 from prl.fit.naming import run_folder
+from prl.report.systems import as_systems
 from prl.study.many import study
 
 SHORT = dict(budget="paper", epochs=1)
@@ -43,6 +44,21 @@ TWICE = {
     ),
     "report": (dict(dataset="cifar100"), dict(dataset="digits"), "digits"),
     "benchmark": (dict(only="use", width="reduced", classes=10), dict(classes=5), " 5 classes"),
+}
+# the same with all systems and parts that the notebook has; tested from the project's root
+WHOLE = TWICE | {
+    "compare": (
+        dict(**SHORT, sizes=True),
+        dict(methods=["softmax", "dial"], seeds=2, sizes=False),
+        "2 seeds",
+    ),
+    "control": (dict(**SHORT, resamples=9), *TWICE["control"][1:]),
+    "adapt": (
+        dict(draws=1, sizes=[50], **SHORT),
+        dict(methods=["dial"], sizes=[60], views=False),
+        "60 images",
+    ),
+    "benchmark": (dict(width="reduced", classes=10), dict(only="use", classes=5), " 5 classes"),
 }
 WRONG = [  # notebook, what papermill gives it, what the error says
     ("train", dict(epohcs=3), "unknown parameter 'epohcs'; did you mean 'epochs'"),
@@ -72,34 +88,37 @@ WRONG = [  # notebook, what papermill gives it, what the error says
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def trained(request, tmp_path_factory):
     "The short runs of the notebooks below, trained in one process instead of one after the other."
+    names = "softmax", "dial", "sade", "prl", "prl_no_tchebycheff", "prl_no_hypernet"
+    systems = [dict(method=name) for name in names]
+    every = [s for s in as_systems(None, "digits") if s not in systems]
+    again = [s | {"seed": 1} for s in systems if s["method"] != "sade"]
+    if request.config.getoption("--slow"):
+        systems += every
     with FileLock(of_all_workers(tmp_path_factory) / "short.lock"):
-        methods = "softmax", "dial", "sade", "prl", "prl_no_tchebycheff", "prl_no_hypernet"
-        configs = [Config(method=method, epochs=1) for method in methods]
-        study(
-            configs + [Config(method=method, epochs=1, seed=1) for method in methods[3:]],
-            together=9,
-        )
+        configs = [Config(**system, epochs=1) for system in systems + again]
+        study(configs, together=len(configs))
 
 
 def places():
-    "Every notebook opened from `nbs/`, as Jupyter does, and from the project's root."
-    cheap = "explore", "report"
+    "Every notebook opened from `nbs/`, as Jupyter does, and whole from the project's root."
     for name in TWICE:
         yield pytest.param(name, "nbs", id=name)
-        marks = [] if name in cheap else pytest.mark.slow
+        marks = [] if name == "explore" else pytest.mark.slow
         yield pytest.param(name, ".", marks=marks, id=f"{name} from the root")
 
 
 @pytest.mark.parametrize("name, folder", [*places()])
 def test_run_all_change_a_value_run_all(name, folder, trained, tmp_path):
-    small, change, seen = TWICE[name]
+    small, change, seen = (TWICE if folder == "nbs" else WHOLE)[name]
     if name == "explore":
         small, change = (
             dict(page=str(tmp_path / "first.html")),
             change | {"page": str(tmp_path / change["page"])},
         )
+    if name == "report" and folder == "nbs":
+        small = small | {"runs": str(few_runs(tmp_path / "few"))}
     opened = Open(name, ROOT / folder)
     edited(opened.notebook, small)
     with opened.client.setup_kernel():

@@ -57,11 +57,11 @@ def cells(notebook, log):
 
 
 def notebooks():
-    "All notebooks; those that are run with parameters take longer, and run in test_jupyter.py too."
+    "The rooms of the line; those that are run with parameters run in test_jupyter.py."
     for path in sorted((ROOT / "nbs").rglob("[!_]*.ipynb")):
         name = path.relative_to(ROOT / "nbs").as_posix()
-        if ".ipynb_checkpoints" not in path.parts:
-            yield pytest.param(name, marks=[] if name[0].isdigit() else pytest.mark.slow)
+        if name[0].isdigit() and ".ipynb_checkpoints" not in path.parts:
+            yield name
 
 
 # Their cells start processes that begin where the first began, which a fork has lost.
