@@ -24,13 +24,18 @@ log = logging.getLogger("prl")
 _AVERAGE = "average."  # before the names of averaged weights, beside the momenta
 
 
+def _key(kind: str, name: str) -> str:  # of a parameter's state; a momentum has its plain name
+    return name if kind == "momentum_buffer" else f"{kind}.{name}"
+
+
 def _optimizer_state(run) -> dict:  # name -> tensor
     names = {p: name for name, p in run.model.named_parameters()}
     state = {} if run.optimizer is None else run.optimizer.state
     found = {}
     for p, s in state.items():
-        if s.get("momentum_buffer") is not None:
-            found[names[p]] = s["momentum_buffer"].contiguous()
+        for kind, value in s.items():
+            if value is not None:
+                found[_key(kind, names[p])] = value.contiguous()
     if run.average is not None:
         found |= {_AVERAGE + k: v.contiguous() for k, v in run.average.state.items()}
     return found
@@ -75,6 +80,9 @@ def set_weights(model, weights: dict, path) -> None:
     model.load_state_dict(weights)
 
 # %% ../../nbs/08_fit/checkpoint.ipynb #0a6886dc
+_KEPT = "momentum_buffer", "exp_avg", "exp_avg_sq", "step"  # by SGD, and by AdamW
+
+
 def resume(run) -> None:
     "Put a run back where its checkpoint left it."
     path = run.folder / "model.safetensors"
@@ -91,10 +99,12 @@ def resume(run) -> None:
             f"gone: remove {path.name} too, to train again"
         )
     tensors = read_checkpoint(state)[1]
-    for name, p in run.model.named_parameters():
-        if name in tensors:
-            momentum = torch.empty_like(p).copy_(tensors[name])
-            run.optimizer.state[p]["momentum_buffer"] = momentum
+    for kind in _KEPT:
+        for name, p in run.model.named_parameters():
+            held = tensors.get(_key(kind, name))
+            if held is not None:
+                as_weights = torch.empty_like(p).copy_(held) if held.dim() else held.to(p.device)
+                run.optimizer.state[p][kind] = as_weights
     if run.average is not None:
         for k, v in run.average.state.items():
             v.copy_(tensors[_AVERAGE + k])

@@ -164,13 +164,16 @@ class ScheduleFields(BaseModel):
     # batch statistics are a part's
     accumulate: Count = field(1, "parts of a batch that pass one after the other: less memory")
     learning_rate: Positive = field(RECIPE, "at its highest")
-    schedule: Literal["multistep", "cosine"] = field(
-        RECIPE, "times gamma at each milestone, or half a cosine"
+    schedule: Literal["multistep", "cosine", "onecycle"] = field(
+        RECIPE, "at milestones; half a cosine; up and down"
     )
     milestones: list[Share] = field(RECIPE, "shares of the epochs at which the rate falls")
     gamma: Positive = field(RECIPE, "factor of the learning rate at a milestone")
     warmup: Share = field(RECIPE, "share of the epochs with a rising learning rate")
-    momentum: Share = field(0.9, "of stochastic gradient descent")
+    optimizer: Literal["sgd", "adamw"] = field(
+        "sgd", "stochastic gradient descent with momentum, or AdamW"
+    )
+    momentum: Fraction = field(0.9, "of stochastic gradient descent; the first β of AdamW")
     nesterov: bool = field(True, "whether the momentum is Nesterov's")
     weight_decay: Weight = field(RECIPE, "of all parameters")
     average: Fraction = field(

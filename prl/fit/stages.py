@@ -13,7 +13,7 @@ from .checkpoint import load
 from .config import Config, marked
 from .field import FIRST
 from .naming import first_stage, run_folder
-from .step import sgd
+from .step import make_optimizer, stage_of
 from ..method.contract import adopt
 from ..method.registry import METHODS
 from ..model.weights import load_pretrained, pretraining_statistics
@@ -96,4 +96,4 @@ def start(
         model.phi.backbone.compile(dynamic=False)
     if not groups:
         return model.eval(), None
-    return model, sgd(groups, config, device)
+    return model, make_optimizer(groups, stage_of(config), device)

@@ -18,7 +18,7 @@ from ..data.images import Files, Images
 from ..fit.config import Config
 from ..fit.graphs import taker
 from ..fit.machine import forget_peak
-from ..fit.step import Tally, set_rate, sgd, update
+from ..fit.step import Tally, make_optimizer, set_rate, update
 from ..fit.training import Training
 from ..longtail import class_counts
 from ..method.registry import METHODS
@@ -95,7 +95,7 @@ class Large:
     def step(self, module, features: Callable) -> tuple:  # its taker, and the step
         "A step that updates a part of the model, whose features come from `features`."
         group = {"params": list(module.parameters()), "factor": 1.0}
-        optimizer = sgd([group], self.config, self.device)
+        optimizer = make_optimizer([group], self.config, self.device)
         tally, take = Tally(self.device), taker(self.device)
 
         def plain(given):
