@@ -1,24 +1,161 @@
-"The command `prl`: what there is to say at once; the library is brought when it is needed."
+"The command `prl`: its words and their help; the library is brought when it is needed."
 
 import sys
+from contextlib import contextmanager
+from inspect import Parameter, Signature
+from typing import Annotated
 
-HELP = """usage: prl COMMAND ...
+import typer
+from typer.core import TyperCommand
 
-  train NAME=VALUE ...   train a classifier on long-tailed images and measure it
-  explore RUN            write the dial of a trained run as a page for a browser
-  export RUN FILE        write a trained model as one ONNX file
+app = typer.Typer(
+    help="Long-tailed image classification with a dial. A RUN is a folder, or a name under runs/.",
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda text: text.replace("-", "_"),  # --data-root is --data_root
+    },
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+Run = Annotated[str, typer.Argument(help="folder or name of a trained run")]
+Where = Annotated[
+    str, typer.Option("--data_root", help="where its images are (usual: where they were)")
+]
 
-prl COMMAND --help says more. A RUN is a folder, or a name under runs/ or reports/runs/."""
+
+@contextmanager
+def told():
+    "What went wrong, without the way to it."
+    try:
+        yield
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        sys.exit(str(error))
+
+
+def fields():
+    "The fields of `Config` as options, to be shown: what is given is read by `shell.arguments`."
+    from prl.fit.help import listing
+
+    def settings(**given):
+        pass
+
+    shown = {
+        field.name: Annotated[
+            str,
+            typer.Option(
+                f"--{field.name}",
+                metavar=field.type,
+                help=f"{field.about} (usual: {field.default})",
+                rich_help_panel=field.part,
+            ),
+        ]
+        for field in listing()
+    }
+    settings.__annotations__ = shown
+    settings.__signature__ = Signature(
+        [Parameter(k, Parameter.KEYWORD_ONLY, default=None, annotation=v) for k, v in shown.items()]
+    )
+    holder = typer.Typer(add_completion=False)
+    holder.command()(settings)
+    return [p for p in typer.main.get_command(holder).params if p.name != "help"]
+
+
+class Settings(TyperCommand):
+    "A command whose help and completion list the fields of `Config`, part by part."
+
+    def format_help(self, ctx, formatter):
+        self.params += fields()
+        super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx, incomplete):
+        self.params += fields()
+        return super().shell_complete(ctx, incomplete)
+
+
+any_setting = dict(
+    cls=Settings, context_settings={"ignore_unknown_options": True}, no_args_is_help=False
+)
+Given = Annotated[
+    list[str], typer.Argument(metavar="[PATH] [NAME=VALUE]...", help="your images, then settings")
+]
+
+
+@app.command(**any_setting)
+def check(given: Given = None):
+    """Say what is in your images, before any training: classes, faults, the split, the cost.
+
+    PATH is a folder or a table. Settings are given as NAME=VALUE or --NAME VALUE.
+
+    \b
+    prl check photos/
+    prl check images.csv label_column=species
+    """
+    from prl.study import shell
+
+    with told():
+        shell.check(given or [])
+
+
+@app.command(**any_setting)
+def train(given: Given = None):
+    """Train a classifier, measure it and leave its record under `runs`.
+
+    PATH is your own images, a folder or a table; without it dataset=NAME chooses.
+    A run that was stopped goes on, a finished one is only measured again.
+    Settings, as NAME=VALUE or --NAME VALUE, are those of the data and the method if left out.
+
+    \b
+    prl train photos/
+    prl train images.csv label_column=species epochs=30
+    prl train dataset=cifar100 method=dial budget=quick
+    """
+    from prl.study import shell
+
+    shell.train(given or [])
+
+
+@app.command()
+def explore(
+    run: Run,
+    page: Annotated[str, typer.Option(help="to write (usual: dial.html in its folder)")] = None,
+    data_root: Where = None,
+):
+    """Write the dial of a run as a page for a browser; its method follows a preference.
+
+    \b
+    prl explore folder_photos-asis-prl-s0
+    prl explore digits-ir50-prl-s0 --page dial.html
+    """
+    from prl.study import shell
+
+    with told():
+        shell.explore(run, page, data_root)
+
+
+@app.command()
+def export(
+    run: Run,
+    file: Annotated[str, typer.Argument(help="such as model.onnx")],
+    preference: Annotated[
+        str, typer.Option(help='"head", "mostly tail", ".2,.3,.5"; usual: it stays an input')
+    ] = None,
+    image_size: Annotated[int, typer.Option("--image_size", help="pixels")] = None,
+):
+    """Write a trained model as one ONNX file.
+
+    \b
+    prl export digits-ir50-prl-s0 model.onnx
+    prl export digits-ir50-prl-s0 rare.onnx --preference "mostly tail"
+    """
+    from prl.study import shell
+
+    with told():
+        shell.export(run, file, preference, image_size)
 
 
 def main():
-    given = sys.argv[1:]
-    if not given or given[0] in ("-h", "--help", "help"):
-        print(HELP)
-        return
-    from prl.study.shell import main
-
-    main(given)
+    app(prog_name="prl")
 
 
 if __name__ == "__main__":
