@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple, get_args, get_origin
 
 from ..data.dataset import SOURCES
 from ..data.storage import atomic_write, project_path, read_json
-from .config import PARTS, Config
+from .config import Config
+from .parts import PARTS
 from .rules import set_by_methods
 from ..method.registry import METHODS
 

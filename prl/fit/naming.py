@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ..data.dataset import SOURCES
 from ..data.storage import project_path
-from .config import Config, fields_of, marked
+from .config import Config
 from .field import OF_METHOD, UNNAMED
+from .parts import fields_of, marked
 from ..method.registry import METHODS
 
 # %% ../../nbs/08_fit/naming.ipynb #4f627a72

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['BUDGETS', 'RULES', 'within_budget', 'variant', 'recipe_of', 'Asked', 'ask', 'fixed_by_method', 'not_read_by_method',
            'blended_labels', 'one_branch_alone', 'branches_as_one', 'starts_from_nothing', 'no_first_stage',
-           'one_stage', 'other_crop', 'branches_of_embeddings', 'backbone_of_embeddings', 'published_elsewhere',
-           'published_and_fast', 'fast_digits', 'filled', 'set_by_methods']
+           'one_stage', 'other_crop', 'branches_of_library', 'branches_of_embeddings', 'backbone_of_embeddings',
+           'published_elsewhere', 'published_and_fast', 'fast_digits', 'filled', 'set_by_methods']
 
 # %% ../../nbs/08_fit/rules.ipynb #32e8c50f
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ class Asked:
 
     def value(self, name: str):
         "The value that the run would have."
-        return (self.usual | self.recipe | self.given)[name]
+        return (self.usual | self.recipe | self.method.settings | self.given)[name]
 
     def changed(self, name: str) -> bool:
         "Whether the user gives another value than the usual."
@@ -192,6 +192,15 @@ def other_crop(asked: Asked) -> str | None:
                 "or give crop 'resized'"
             )
 
+# %% ../../nbs/08_fit/rules.ipynb #cf087abb
+def branches_of_library(asked: Asked) -> str | None:
+    backbone = str(asked.value("backbone"))  # its type is checked later
+    if ":" in backbone and asked.value("branches") == 3 and not asked.value("adapter"):
+        return (
+            f"branches is 3, but {backbone!r} has one branch, which experts share only with an "
+            "adapter each: give adapter 64, or a backbone such as 'resnet50'"
+        )
+
 # %% ../../nbs/08_fit/rules.ipynb #278b812f
 def branches_of_embeddings(asked: Asked) -> str | None:
     three = 3 in (asked.get("branches"), asked.method.settings.get("branches"))
@@ -245,6 +254,7 @@ RULES = (
     published_and_fast,
     branches_of_embeddings,
     backbone_of_embeddings,
+    branches_of_library,
     fast_digits,
     starts_from_nothing,
     no_first_stage,

@@ -10,9 +10,10 @@ import torch
 
 from ..data.storage import project_path, read_checkpoint
 from .checkpoint import load
-from .config import Config, marked
+from .config import Config
 from .field import FIRST
 from .naming import first_stage, run_folder
+from .parts import marked
 from .step import make_optimizer, stage_of
 from ..method.contract import adopt
 from ..method.registry import METHODS

@@ -9,10 +9,10 @@ __all__ = ['side_by_side', 'same_images', 'shared', 'check_together', 'fit_toget
 from collections.abc import Callable
 
 from ..data.dataset import Data
-from .config import marked
 from .field import BESIDE, IMAGES
 from .loop import steps, under_way
 from .naming import run_folder, run_name
+from .parts import marked
 from .processes import launched
 from .step import stage_of
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 
+from ..model.adapter import Adapter
 from ..model.backbones import build_backbone, freeze
 from ..model.heads import FixedHeads
 from ..model.hypernet import branch_logits, classify
@@ -108,7 +109,10 @@ def build_model(
             checkpoint_activations(backbone)
         heads = head(config, config.branches, len(class_names), backbone.dim, log_prior)
         linear = config.classifier == "linear"
-        features = Features(backbone, mean, std, unit=not linear, constant=heads.constant)
+        adapter = None
+        if config.adapter:
+            adapter = Adapter(config.branches, backbone.dim, config.adapter)
+        features = Features(backbone, mean, std, not linear, heads.constant, adapter)
         scale = 1.0 if linear else config.scale
         model = kind(features, heads, class_names, train_counts, config.regimes, config.tau, scale)
     # experts that train under draws of their own are asked for by where those draws lie;

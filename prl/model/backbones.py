@@ -38,7 +38,7 @@ BACKBONES = {  # name -> (channels, branches, width) -> module
 } | {name: _resnet(name) for name in RESNETS}
 
 # %% ../../nbs/06_model/backbones.ipynb #8288daec
-def _check_library(name, branches, width, frozen_stages):  # of torchvision: and timm:
+def _check_library(name, width, frozen_stages):  # of torchvision: and timm:
     library, _, model = name.partition(":")
     if library not in ("torchvision", "timm"):
         close = nearest(library, ("torchvision", "timm"))
@@ -54,10 +54,10 @@ def _check_library(name, branches, width, frozen_stages):  # of torchvision: and
             f"backbone is {name!r}, but {library} has no classification model of that name"
             f"{nearest(model, known)}"
         )
-    if (branches, width) != (1, "full"):
+    if width != "full":
         raise ValueError(
-            f"{name!r} has one branch of full width: got branches {branches}, width {width!r}; "
-            f"{', '.join(RESNETS)} can have three, and reduced ones"
+            f"{name!r} is of full width: got width {width!r}; "
+            f"{', '.join(RESNETS)} can have branches of reduced width"
         )
     if frozen_stages not in (0, 4):
         raise ValueError(
@@ -77,7 +77,7 @@ def check(
     "ValueError if there is no such backbone, or not with these branches, stages and weights."
     of_library = ":" in name
     if of_library:
-        _check_library(name, branches, width, frozen_stages)
+        _check_library(name, width, frozen_stages)
     elif name not in BACKBONES:
         raise ValueError(
             f"backbone is {name!r}: expected {', '.join(BACKBONES)}, torchvision:NAME or timm:NAME"
@@ -115,7 +115,7 @@ def build_backbone(
     "A backbone with weights drawn anew."
     check(name, branches, width, shared_stages)
     if ":" in name:
-        return Whole(name, channels, image_size)
+        return Whole(name, channels, image_size, branches)
     shared = {"shared_stages": 3} if shared_stages == 3 else {}
     return BACKBONES[name](channels, branches, width, **shared)
 

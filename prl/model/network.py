@@ -27,10 +27,12 @@ class Features(nn.Module):
         std,  # of each channel, in [0, 1]
         unit: bool = True,  # scale each branch's features to unit length, for cosine classifiers
         constant: bool = False,  # append a 1 to them, for classifiers with a bias
+        adapter=None,  # (N, branches, d) -> the same, between backbone and classifier
     ):
         super().__init__()
         self.unit, self.constant = unit, constant
         self.backbone = backbone.to(memory_format=torch.channels_last)
+        self.adapter = adapter
         # training switches it on; heads stay in float32: a cosine times 30 needs its digits
         self.bf16 = False
         # (n, branches, d) -> (N, branches, d), while processes share a batch (`08_fit/spread`)
@@ -52,7 +54,12 @@ class Features(nn.Module):
         normal = (images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)
         return normal.contiguous(memory_format=torch.channels_last)
 
-    def finish(self, x):  # the backbone's output, as the classifier takes it
+    def trunk(self, images):  # (N, branches, d), as the backbone leaves them
+        x = self.normalise(images)
+        with self._precision(x.device.type):
+            return self.backbone(x)
+
+    def finish(self, x):  # as the classifier takes it
         x = F.normalize(x.float(), dim=-1) if self.unit else x.float()
         return F.pad(x, (0, 1), value=1.0) if self.constant else x
 
@@ -60,10 +67,8 @@ class Features(nn.Module):
         return torch.autocast(device, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
 
     def forward(self, images):
-        x = self.normalise(images)
-        with self._precision(x.device.type):
-            x = self.backbone(x)
-        x = self.finish(x)
+        x = self.trunk(images).float()
+        x = self.finish(x if self.adapter is None else self.adapter(x))
         return x if self.gather is None else self.gather(x)
 
 # %% ../../nbs/06_model/network.ipynb #f6c5a5be

@@ -148,15 +148,17 @@ def _from_torchvision(model, channels, image_size):
 
 
 class Whole(Staged):
-    "A model of torchvision or timm without classifier: (N, channels, H, W) -> (N, 1, d)."
+    "A model of torchvision or timm without classifier: (N, channels, H, W) -> (N, branches, d)."
 
     def __init__(
         self,
         name: str,  # torchvision:NAME or timm:NAME
         channels: int = 3,
         image_size: int | None = None,  # pixels; None is the model's own
+        branches: int = 1,  # that share all of it
     ):
         super().__init__()
+        self.shared_by = branches
         library, model = self.hub = tuple(name.split(":", 1))
         size = image_size or 224
         build = _from_timm if library == "timm" else _from_torchvision
@@ -190,4 +192,4 @@ class Whole(Staged):
                 f"images are {x.shape[2]} x {x.shape[3]} pixels, but {self.name!r} was built for "
                 f"{self.size} x {self.size}: give image_size {x.shape[2]}, or scale the images"
             )
-        return self.net(x)[:, None]
+        return self.net(x)[:, None].expand(-1, self.shared_by, -1)
