@@ -116,6 +116,49 @@ def train(given: Given = None):
 
 
 @app.command()
+def predict(
+    run: Run,
+    images: Annotated[
+        list[str], typer.Argument(help="files, folders, patterns, or a table of paths")
+    ],
+    preference: Annotated[
+        str, typer.Option(help='"head", "mostly tail", ".2,.3,.5" (usual: balanced)')
+    ] = None,
+    csv: Annotated[str, typer.Option(help="table to write (usual: it is printed)")] = None,
+    top: Annotated[int, typer.Option(help="classes to name for each image")] = 3,
+    sure: Annotated[
+        float, typer.Option(help='probability below which the answer is "unsure"')
+    ] = 0.0,
+    coverage: Annotated[
+        float, typer.Option(help="of prediction sets, 0.9: how often they hold the true class")
+    ] = None,
+    column: Annotated[
+        str, typer.Option(help='of a table, with the paths, or a pattern: "images/{id}.jpg"')
+    ] = None,
+):
+    """Label photographs with a trained run.
+
+    \b
+    prl predict folder_photos-asis-prl-s0 photos/
+    prl predict folder_photos-asis-prl-s0 "new/*.jpg" --preference "mostly tail" --csv out.csv
+    prl predict folder_photos-asis-prl-s0 table.csv --column file --sure 0.6 --coverage 0.9
+    """
+    from prl.study import shell
+
+    with told():
+        shell.predict(
+            run,
+            images,
+            preference,
+            csv,
+            top=top,
+            sure=sure,
+            coverage=coverage,
+            column=column,
+        )
+
+
+@app.command()
 def explore(
     run: Run,
     page: Annotated[str, typer.Option(help="to write (usual: dial.html in its folder)")] = None,

@@ -21,6 +21,7 @@ from .data.storage import atomic_write, hold, places, project_path, read_json
 from .evaluate import Tried, correct_table, evaluate, try_all
 from .fit.config import Config
 from .fit.naming import differences, first_stage, identity, run_folder, setting_of
+from .fit.origin import kept_place
 from .model.features import test_features
 from .model.size import size
 from .preference import EXPERTS
@@ -100,6 +101,7 @@ def write(
         "config": identity(run.config),
         "fingerprint": run.data.fingerprint(),
         "source": re.sub(r" in .*", "", run.data.source),
+        "data_root": kept_place(run.config.data_root, run.folder),
         **run.made_by,
         "seconds": round(run.history.seconds.sum(), 1),
         "first": first and first.name,

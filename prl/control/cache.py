@@ -17,12 +17,12 @@ from safetensors.torch import save
 
 from .conformal import enough, over_simplex
 from .portable import Cache, opened, pack
-from ..data.dataset import load_data
 from ..data.environments import Environments
 from ..data.storage import atomic_write, find_run, project_path, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
 from ..fit.config import Config
 from ..fit.naming import identity
+from ..fit.origin import data_of
 from ..method.dial import DialHeads
 from ..method.released import ReleasedHeads
 from ..model.features import test_features
@@ -67,21 +67,6 @@ def _controllable(folder: Path):  # a finished run with weights, or an error tha
             f"{folder}: {lacks}. Train it again (papermill nbs/train.ipynb), "
             "and it goes on from there"
         )
-
-# %% ../../nbs/10_control/cache.ipynb #e56e3b9f
-def _data_of(folder: Path, record: dict, config: Config):  # its images, or an error
-    root = config.data_root
-    mend = "give `data_root`, where its own are"
-    try:
-        data = load_data(config)
-    except (FileNotFoundError, ValueError) as error:
-        raise ValueError(
-            f"the images of {folder.name} were not found or not read under {root!r}: "
-            f"{mend}, once ({error})"
-        ) from error
-    if data.fingerprint() != record["fingerprint"]:
-        raise ValueError(f"the images under {root!r} are not those of {folder.name}: {mend}")
-    return data
 
 # %% ../../nbs/10_control/cache.ipynb #c5447ccc
 _LINEAR = FreeHeads, DialHeads
@@ -148,15 +133,15 @@ def _about(folder, record, model, environments):  # what made it, and the names 
 @torch.no_grad()
 def write_cache(
     run,  # folder of a finished run, with its weights
-    data_root: str = "data",  # where its images are
+    data_root: str = None,  # where its images are; None: where they were
 ) -> Path:  # `dial.safetensors` in that folder
     "Features of the test images, labels, heads, and what made them."
     folder = find_run(run)
     _controllable(folder)
     model, record = load(folder), read_json(folder / "record.json")
-    config = Config(**record["config"], data_root=data_root)
+    config = Config(**record["config"])
     kind = _kind(folder, model.head)
-    data = _data_of(folder, record, config)
+    data = data_of(folder, data_root)
     environments = Environments.of(data, config)
     features = test_features(model, data.test.images, folder / "features.safetensors")
     tensors, steps = pack(_tensors(kind, model, features, measures(environments)))
@@ -205,7 +190,7 @@ def _read(path: Path) -> Cache:
 # %% ../../nbs/10_control/cache.ipynb #3672472f
 def read_cache(
     run,  # a run's folder or name, or a cache by itself
-    data_root: str = "data",  # where the run's images are, should the cache have to be written
+    data_root: str = None,  # where the run's images are now, should the cache have to be written
 ) -> Cache:
     "The cache of a run, written first where it is missing or of earlier weights."
     given = find_run(run)

@@ -87,10 +87,12 @@ def read_cifar(
 CIFAR10 = Source(
     "cifar10",
     partial(read_cifar, "cifar10"),
+    side=32,
     recipe=SMALL_IMAGES | dict(imbalance_ratio=100.0, learning_rate=0.05),
 )
 CIFAR100 = Source(
     "cifar100",
     partial(read_cifar, "cifar100"),
+    side=32,
     recipe=SMALL_IMAGES | dict(imbalance_ratio=100.0, tau=2.0),
 )

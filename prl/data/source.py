@@ -86,6 +86,7 @@ class Source:
     ratios: tuple = RATIOS  # of its shifted test sets, as `longtail.environments` takes them
     # training images -> mean and deviation of each channel, in [0, 1]; None: they are computed
     statistics: Callable = usual_statistics
+    side: int = None  # pixels that its images come in; None: they are scaled to `image_size`
 
     def check_crop(self, crop: str) -> None:
         "Resized crops are read from files, one for each image."
@@ -195,6 +196,7 @@ def read_digits(reading: Reading) -> Contents:
 DIGITS = Source(
     "digits",
     read_digits,
+    side=8,
     recipe=SMALL_IMAGES
     | dict(
         imbalance_ratio=50.0,

@@ -8,12 +8,16 @@ __all__ = ['log', 'save_checkpoint', 'set_weights', 'resume', 'unfinished', 'tra
 # %% ../../nbs/08_fit/checkpoint.ipynb #67690bd8
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
 
+from ..data.dataset import SOURCES
+from ..data.decode import CENTRE
 from ..data.storage import atomic_write, find_run, read_checkpoint, read_json
+from ..data.view import View
 from .config import Config
 from .naming import differences, identity, run_folder
 from ..method.registry import METHODS
@@ -52,6 +56,7 @@ def save_checkpoint(run) -> None:
         class_names=run.model.class_names,
         train_counts=run.model.train_counts,
         channels=len(run.model.phi.mean),
+        view=run.model.view and asdict(run.model.view),
         step=run.step,
         history=run.history,
         epoch=run.sums,
@@ -129,6 +134,18 @@ def trained(config: Config) -> bool:
     path = run_folder(config) / "model.safetensors"
     return path.exists() and not unfinished(read_checkpoint(path, weights=False)[0])
 
+# %% ../../nbs/08_fit/checkpoint.ipynb #45205a39
+def _view_in(about: dict, config: Config) -> View | None:  # None: it takes no pictures
+    "How a checkpoint's images are prepared, as it says or, where it is older, as its config does."
+    if "view" in about:
+        return about["view"] and View(**about["view"])
+    source = SOURCES[config.dataset]
+    if config.backbone == "embedding":
+        return None
+    side = source.side or config.image_size
+    share = CENTRE if config.crop == "resized" else 1.0
+    return View(side, side, about["channels"], share)
+
 # %% ../../nbs/08_fit/checkpoint.ipynb #3cb68f8c
 def load(
     run,  # a run's folder or name, or a folder that `prl.save_pretrained` left
@@ -158,6 +175,7 @@ def load(
     names, counts = about["class_names"], about["train_counts"]
     model = METHODS[config.method].build(config, names, counts, *plain)
     set_weights(model, weights, path)
+    model.view = _view_in(about, config)
     return model.to(device).eval()
 
 # %% ../../nbs/08_fit/checkpoint.ipynb #b31a92b2

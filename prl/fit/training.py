@@ -17,6 +17,7 @@ import torch
 from ..data.batches import inputs, shuffled
 from ..data.dataset import Data
 from ..data.storage import atomic_write
+from ..data.view import view_of
 from .checkpoint import claim, load, resume, save_checkpoint
 from .config import Config
 from .machine import made_by
@@ -138,6 +139,7 @@ class Training(Progress):
         self.fingerprint = data.fingerprint()
         begun = self._claim()
         self.model, self.optimizer = start(config, data, device, bf16, begun)
+        self.model.view = view_of(data.test.images)
         self.loss, self.draw = self.method.objective(config)
         self.tally = Tally(device)
         decay = self.schedule.average

@@ -75,6 +75,8 @@ class Features(nn.Module):
 class Model(nn.Module):
     "`(images, preference) -> logits`, trained once, steered at test time."
 
+    view = None  # a `View`, how its test images were prepared; None: nobody said
+
     def __init__(
         self,
         features: Features,
@@ -126,6 +128,12 @@ class Model(nn.Module):
     def forward(self, images, preference=None):  # logits (N, C)
         return self.logits(self.features(images), preference)
 
+    def predict(self, images, preference=None, top: int = 3, **more):
+        "Files or images as a table of labels; see `prl.model.predict.predict`."
+        from prl.model.predict import predict
+
+        return predict(self, images, preference, top, **more)
+
     def specialist(self, preference=None):
         "A plain module for one preference: the head is written in, no hypernetwork is left."
         return Specialist(self, preference)
@@ -137,7 +145,7 @@ class Specialist(nn.Module):
     def __init__(self, model: Model, preference=None):
         super().__init__()
         self.phi, self.scale = copy.deepcopy(model.phi), model.scale
-        self.class_names = model.class_names
+        self.class_names, self.view = model.class_names, model.view
         with torch.no_grad():
             self.weight = nn.Parameter(model.heads(preference).clone())
         if self.weight.dim() != 3:

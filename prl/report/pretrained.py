@@ -7,6 +7,7 @@ __all__ = ['FILES', 'save_pretrained']
 
 # %% ../../nbs/13_report/pretrained.ipynb #b69b1aeb
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.torch import save
@@ -75,6 +76,7 @@ def save_pretrained(
         "class_names": model.class_names,
         "train_counts": model.train_counts,
         "channels": len(model.phi.mean),
+        "view": model.view and asdict(model.view),
     }
     weights = save({k: v.contiguous() for k, v in model.state_dict().items()})
     atomic_write(folder / FILES[2], text.encode())
