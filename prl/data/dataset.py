@@ -10,6 +10,7 @@ import hashlib
 import logging
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 
 from .cifar import CIFAR10, CIFAR100
@@ -18,8 +19,9 @@ from .folder import FOLDER
 from .images import Files, Images, check_files, content, take
 from .lists import LIST
 from .parquet import PARQUET
+from .parts import SPARED, held_out
 from .releases import IMAGENET_LT, INATURALIST, PLACES_LT
-from .source import DIGITS, Reading, held_out
+from .source import DIGITS, Contents, Reading, Source
 from .storage import project_path
 from ..errors import unknown
 from ..longtail import RATIOS, subset
@@ -44,7 +46,7 @@ SOURCES = {source.name: source for source in _EVERY}
 # %% ../../nbs/05_data/dataset.ipynb #1e1306b8
 @dataclass(frozen=True)
 class Data:
-    "A training and a test set, with the names of the classes."
+    "A training, a validation and a test set, with the names of the classes."
 
     train: Images
     test: Images
@@ -52,65 +54,173 @@ class Data:
     source: str  # where the images came from, in words
     ratios: tuple = RATIOS  # of its shifted test sets, as `longtail.environments` takes them
     statistics: tuple = None  # mean, deviation of each channel, in [0, 1]; None: computed
+    validation: Images | None = None  # for what is chosen after training; None: there is none
+    split: str = ""  # how parts were made that the files did not bring, in words
+    left_out: tuple = ()  # files that are missing or could not be read
+
+    def counts(self, part: Images | None) -> list:  # (C,)
+        "Images of each class in a part."
+        if part is None:
+            return [0] * len(self.class_names)
+        return torch.bincount(part.labels, minlength=len(self.class_names)).tolist()
 
     @property
-    def train_counts(self):
-        return torch.bincount(self.train.labels, minlength=len(self.class_names)).tolist()
+    def train_counts(self) -> list:
+        return self.counts(self.train)
 
     @property
-    def test_counts(self):
-        return torch.bincount(self.test.labels, minlength=len(self.class_names)).tolist()
+    def validation_counts(self) -> list:
+        return self.counts(self.validation)
+
+    @property
+    def test_counts(self) -> list:
+        return self.counts(self.test)
+
+    def without_images(self, part: str) -> list:  # of names
+        "The classes that a part, `validation` or `test`, has no image of; of no part none."
+        if getattr(self, part) is None:
+            return []
+        counts = self.counts(getattr(self, part))
+        return [name for name, count in zip(self.class_names, counts) if not count]
 
     def fingerprint(self) -> str:
         "Hash of all images (names and sizes of those in files) and labels: the same data, or not."
         digest = hashlib.sha256()
         # a test image that was found torn may be mended: it trained nothing
-        for part, sizes in (
-            (self.train.images, True),
-            (self.train.labels, True),
-            (self.test.images, False),
-            (self.test.labels, True),
-        ):
-            digest.update(content(part, sizes))
+        parts = [(self.train, True), (self.test, False)]
+        if self.validation is not None:
+            parts.append((self.validation, False))
+        for part, sizes in parts:
+            digest.update(content(part.images, sizes))
+            digest.update(content(part.labels))
         return digest.hexdigest()[:16]
 
 # %% ../../nbs/05_data/dataset.ipynb #c53a5c64
-def _need_all(part: str, labels, names) -> None:
-    "A class without images is an error."
-    counts = torch.bincount(labels, minlength=len(names))
-    empty = [name for name, count in zip(names, counts.tolist()) if not count]
-    if empty:
+def _need_training(parts: dict, names: list) -> None:  # part -> Images
+    "A class that no image trains is an error."
+    trained = set(parts["train"].labels.tolist())
+    for part in ("test", "validation"):
+        if parts[part] is None:
+            continue
+        only = [names[c] for c in sorted(set(parts[part].labels.tolist()) - trained)]
+        if only:
+            raise ValueError(
+                f"{len(only)} class(es) have images in the {part} part and not in the training "
+                f"part: {', '.join(only[:5])}; every class needs a training image. Is one class "
+                "spelt in two ways? Add training images, or give leave_out with these names"
+            )
+    without = [name for c, name in enumerate(names) if c not in trained]
+    if without:
         raise ValueError(
-            f"no {part} image of {len(empty)} class(es), {', '.join(empty[:5])}: "
+            f"no training image of {len(without)} class(es), {', '.join(without[:5])}: "
             "add images or remove the class"
         )
 
 
-def _held_out(train: Images, holdout: float, names) -> list:  # training and test Images
-    "Part of the training images in the test set's place; every class must keep one for training."
-    train, test = held_out(train, holdout)
-    counts = torch.bincount(train.labels, minlength=len(names))
-    if 0 in counts:
-        raise ValueError(
-            f"holdout is {holdout}, which leaves no training image of class "
-            f"{names[int(counts.argmin())]!r}: give a smaller share or a smaller imbalance_ratio"
-        )
-    return train, test
+@dataclass(frozen=True)
+class _Pool:
+    "Images that parts are held out of."
+
+    images: Images
+    groups: np.ndarray | None
+    seed: int
+
+    def at(self, index) -> "_Pool":
+        images = Images(take(self.images.images, index), self.images.labels[index])
+        groups = None if self.groups is None else self.groups[index]
+        return _Pool(images, groups, self.seed)
+
+    def hold_out(self, share: float, part: str) -> tuple:  # what stays, and the part's Images
+        held = held_out(self.images.labels.numpy(), share, part, self.groups, self.seed)
+        if not held.any():
+            raise ValueError(
+                f"no class has images enough to give one to the {part} part: "
+                f"expected {SPARED[part]} or more. Add images, or a {part} part of your own"
+            )
+        return self.at(np.flatnonzero(~held)), self.at(np.flatnonzero(held)).images
+
+# %% ../../nbs/05_data/dataset.ipynb #878e852b
+def _divided(
+    found: Contents,
+    shares: dict,  # of "test", "validation", "holdout" -> of the training images
+    imbalance_ratio: float | None,
+    seed: int,
+) -> tuple:  # part -> Images, and in words how they were made that the files did not bring
+    "The parts of a data set, with its long tail cut."
+    pool, test, validation, made = (
+        _Pool(found.train, found.groups, seed),
+        found.test,
+        found.validation,
+        [],
+    )
+    if test is None:
+        pool, test = pool.hold_out(shares["test"], "test")
+        made.append(f"test is {shares['test']:.0%} of the images")
+    if imbalance_ratio is not None:
+        labels = pool.images.labels.numpy()
+        pool = pool.at(subset(labels, imbalance_ratio, seed, found.class_names))
+    if validation is None and shares["validation"]:
+        pool, validation = pool.hold_out(shares["validation"], "validation")
+        made.append(f"validation is {shares['validation']:.0%} of the training images")
+    if shares["holdout"]:
+        pool, test = pool.hold_out(shares["holdout"], "test")
+        made.append(f"tested on {shares['holdout']:.0%} of the training images, held out")
+    return dict(training=pool.images, validation=validation, test=test), ", ".join(made)
 
 # %% ../../nbs/05_data/dataset.ipynb #aecfa08e
 _READING = tuple(f.name for f in fields(Reading) if f.name != "data_root")
-OPTIONS = ("imbalance_ratio", "subset_seed", "holdout", *_READING)  # of `load`, as in `Config`
+# of `load`, as in `Config`
+OPTIONS = ("imbalance_ratio", "subset_seed", "holdout", "validation_fraction", *_READING)
 
 
+def _say(data: Data, dataset: str) -> None:
+    "How many images each part has, and which classes lack some."
+    parts = {"training": data.train, "validation": data.validation, "test": data.test}
+    sizes = [f"{len(part.labels)} {name}" for name, part in parts.items() if part is not None]
+    how = f" ({data.split})" if data.split else ""
+    log.info("%s: %s images from %s%s", dataset, ", ".join(sizes), data.source, how)
+    for part, what in (("test", "not measured"), ("validation", "not validated")):
+        without = data.without_images(part)
+        if without:
+            log.warning(
+                "%d class(es) have no %s image: they are trained and %s: %s",
+                len(without),
+                part,
+                what,
+                ", ".join(without),
+            )
+
+
+def _contents(source: Source, reading: Reading) -> Contents:
+    "What the files hold, or an error before any long work."
+    if not source.own:
+        for field in ("leave_out", "group_column", "part_column", "image_path"):
+            if getattr(reading, field):
+                raise ValueError(
+                    f"{field} is {getattr(reading, field)!r}, but dataset is {source.name!r}: "
+                    "it is for your own images, leave it out"
+                )
+    found = source.read(reading)
+    if reading.group_column and found.groups is None:
+        raise ValueError(
+            f"group_column is {reading.group_column!r}, but dataset is {source.name!r}, which has "
+            "no columns: leave it out, or write a table (dataset 'list')"
+        )
+    parts = dict(train=found.train, test=found.test, validation=found.validation)
+    _need_training(parts, found.class_names)
+    return found
+
+# %% ../../nbs/05_data/dataset.ipynb #c57861d9
 def load(
     dataset: str,  # a name of SOURCES
-    data_root="data",  # folder with the files; digits need none
+    data_root="data",  # folder with the files, or a table; digits need none
     imbalance_ratio: float = None,  # largest class over smallest; None: training images as they are
-    subset_seed: int = 0,  # which images the long-tailed subset keeps
+    subset_seed: int = 0,  # which images the long-tailed subset keeps, and which are held out
     holdout: float = 0.0,  # share of each class's training images that becomes the test set
+    validation_fraction: float = 0.0,  # held out of training where the files bring no validation
     **options,  # fields of `Reading`: image_size, image_column, crop, ...
 ) -> Data:
-    "Read a data set, check that every class has training and test images, and cut the long tail."
+    "Read a data set, cut its long tail, and see to it that it has the parts that are asked for."
     if dataset not in SOURCES:
         raise unknown("dataset", dataset, SOURCES)
     for name in options:
@@ -118,26 +228,27 @@ def load(
             raise unknown("option", name, OPTIONS)
     source, reading = SOURCES[dataset], Reading(data_root, **options)
     source.check_crop(reading.crop)
-    train, test, names, where = source.read(reading)
-    log.info(
-        "%s: %d training and %d test images from %s",
-        dataset,
-        len(train.labels),
-        len(test.labels),
-        where,
+    found = _contents(source, reading)
+    wanted = dict(test=reading.test_fraction, validation=validation_fraction, holdout=holdout)
+    parts, split = _divided(found, wanted, imbalance_ratio, subset_seed)
+    if split and reading.group_column:
+        split += f", whole groups of {reading.group_column}"
+    for part, of_part in parts.items():
+        if of_part is not None and isinstance(of_part.images, Files):
+            check_files(of_part.images, part)
+    data = Data(
+        parts["training"],
+        parts["test"],
+        found.class_names,
+        found.where,
+        source.ratios,
+        source.statistics(parts["training"].images),
+        parts["validation"],
+        split,
+        found.left_out,
     )
-    _need_all("training", train.labels, names)
-    _need_all("test", test.labels, names)
-    if imbalance_ratio is not None:
-        kept = subset(train.labels.numpy(), imbalance_ratio, subset_seed, names)
-        train = Images(take(train.images, kept), train.labels[kept])
-    if holdout:
-        train, test = _held_out(train, holdout, names)
-        where += ", tested on training images held out"
-    for part, images in (("training", train.images), ("test", test.images)):
-        if isinstance(images, Files):
-            check_files(images, part)
-    return Data(train, test, names, where, source.ratios, source.statistics(train.images))
+    _say(data, dataset)
+    return data
 
 # %% ../../nbs/05_data/dataset.ipynb #ef299ec3
 def load_data(

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import torch
 
 from .images import Images
-from .source import SMALL_IMAGES, Contents, Reading, Source, number_classes, shown
+from .parts import PARTS, by_part
+from .source import OWN, Contents, Reading, Source, need_folder, number_classes, shown
 
 # %% ../../nbs/05_data/embeddings.ipynb #ada4aff7
 class Embedded(NamedTuple):
@@ -25,24 +26,26 @@ class Embedded(NamedTuple):
     features: np.ndarray  # (N, d), float32
     labels: np.ndarray  # (N,), numbers or names
     class_names: list  # None where the file has none
+    groups: np.ndarray = None  # (N,), of str: what each belongs to; None: to nothing
 
 
-def _in_npz(file) -> tuple:  # features, labels, class names or None
+def _in_npz(file, group_column: str | None) -> tuple:  # features, labels, class names, groups
     with np.load(file, allow_pickle=False) as held:
-        missing = {"features", "labels"} - set(held.files)
+        missing = {"features", "labels", group_column or "labels"} - set(held.files)
         if missing:
             raise ValueError(f"it holds {', '.join(held.files)}, not {', '.join(sorted(missing))}")
         names = held["class_names"].tolist() if "class_names" in held.files else None
-        return held["features"], held["labels"], names
+        groups = held[group_column].astype(str) if group_column else None
+        return held["features"], held["labels"], names, groups
 
 
-def _in_parquet(file, feature_column: str, label_column: str) -> tuple:  # features, labels
+def _in_parquet(file, feature_column: str, label_column: str, group_column: str | None) -> tuple:
     table = pq.read_table(file)
-    missing = {feature_column, label_column} - set(table.column_names)
+    missing = {feature_column, label_column, group_column or label_column} - set(table.column_names)
     if missing:
         raise ValueError(
             f"it has the columns {table.column_names}, none called {', '.join(sorted(missing))}: "
-            "set image_column and label_column to the file's own names"
+            "set image_column, label_column and group_column to the file's own names"
         )
     labels, lists = table[label_column].to_numpy(), table[feature_column].combine_chunks()
     if table[label_column].null_count or lists.null_count:
@@ -52,17 +55,25 @@ def _in_parquet(file, feature_column: str, label_column: str) -> tuple:  # featu
         )
     if len({len(row) for row in lists}) > 1:
         raise ValueError("its rows have different numbers of features")
-    return lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1), labels
+    features = lists.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
+    groups = np.array(table[group_column].to_pylist()).astype(str) if group_column else None
+    return features, labels, None, groups
 
 # %% ../../nbs/05_data/embeddings.ipynb #cac5119a
-def read_embedded(file, feature_column: str = "features", label_column: str = "labels") -> Embedded:
+def read_embedded(
+    file,
+    feature_column: str = "features",
+    label_column: str = "labels",
+    group_column: str = None,  # None: no image belongs to another
+) -> Embedded:
     "One file of features, .npz or Parquet; features that are no numbers are an error."
-    file, names = Path(file), None
+    file = Path(file)
     try:
         if file.suffix == ".npz":
-            features, labels, names = _in_npz(file)
+            features, labels, names, groups = _in_npz(file, group_column)
         else:
-            features, labels = _in_parquet(file, feature_column, label_column)
+            columns = feature_column, label_column, group_column
+            features, labels, names, groups = _in_parquet(file, *columns)
         features = np.ascontiguousarray(features, dtype=np.float32)
         if features.ndim != 2 or labels.shape != (len(features),):
             raise ValueError(
@@ -77,44 +88,53 @@ def read_embedded(file, feature_column: str = "features", label_column: str = "l
             f"{file} row {int(finite.argmin())} has features that are no numbers "
             f"({int((~finite).sum())} such rows): compute them again or leave the rows out"
         )
-    return Embedded(features, labels, names)
+    return Embedded(features, labels, names, groups)
 
 # %% ../../nbs/05_data/embeddings.ipynb #5a3f8aff
-def _find(root, part: str) -> Path | None:
-    files = [Path(root) / f"{part}.{kind}" for kind in ("npz", "parquet")]
-    return next((file for file in files if file.exists()), None)
-
-
 def read_embeddings(
-    root, feature_column: str = "features", label_column: str = "labels"
-) -> tuple:  # training and test `Embedded`
-    "`train` and `test`, each .npz or .parquet, under a folder."
-    files = [_find(root, part) for part in ("train", "test")]
-    if not all(files):
+    root, feature_column: str = "features", label_column: str = "labels", group_column: str = None
+) -> dict:  # part -> `Embedded`
+    "`train` and, where there are any, `validation` and `test`, each .npz or .parquet, in a folder."
+    root = Path(root)
+    need_folder(root, "train.npz and test.npz, or .parquet")
+    names = sum(PARTS.values(), ())
+    files = [root / f"{name}.{kind}" for name in names for kind in ("npz", "parquet")]
+    # of two files of one name the .npz
+    found = by_part({file.stem: file for file in reversed(files) if file.exists()}, root)
+    if "train" not in found:
         raise FileNotFoundError(
-            f"no train.npz with test.npz, nor .parquet, in {Path(root).resolve()}: "
+            f"no train.npz, nor .parquet, in {root.resolve()}: "
             "data/README.md shows the layout, prl.model.features.extract writes it"
         )
-    train, test = (read_embedded(f, feature_column, label_column) for f in files)
-    if train.features.shape[1] != test.features.shape[1]:
-        raise ValueError(
-            f"{files[0]} has {train.features.shape[1]} features an image, {files[1]} has "
-            f"{test.features.shape[1]}: they come from different models"
-        )
-    return train, test
+    columns = feature_column, label_column, group_column
+    # of the groups only those that parts are held out of
+    parts = {
+        part: read_embedded(file, *(columns if part == "train" else columns[:2]))
+        for part, file in sorted(found.items(), key=lambda item: list(PARTS).index(item[0]))
+    }
+    wide = parts["train"].features.shape[1]
+    for part, embedded in parts.items():
+        if embedded.features.shape[1] != wide:
+            raise ValueError(
+                f"{found['train']} has {wide} features an image, {found[part]} has "
+                f"{embedded.features.shape[1]}: they come from different models"
+            )
+    return parts
 
 # %% ../../nbs/05_data/embeddings.ipynb #b7cedf9c
-def _names_of(root, train: Embedded, test: Embedded) -> dict | None:  # label -> name of its class
+def _names_of(root, parts: dict) -> dict | None:  # label -> name of its class
     "The class names beside numbered labels, where the files hold them; each label needs one."
-    said = train.class_names
-    if not said or train.labels.dtype.kind not in "iu":
+    said = parts["train"].class_names
+    if not said or parts["train"].labels.dtype.kind not in "iu":
         return None
-    if test.class_names not in (None, said):
-        raise ValueError(
-            f"training and test features in {root} name their classes differently: "
-            f"{said} and {test.class_names}"
-        )
-    outside = {v for part in (train, test) for v in part.labels.tolist()} - set(range(len(said)))
+    for part, embedded in parts.items():
+        if embedded.class_names not in (None, said):
+            raise ValueError(
+                f"training and {part} features in {root} name their classes differently: "
+                f"{said} and {embedded.class_names}"
+            )
+    labels = {v for embedded in parts.values() for v in embedded.labels.tolist()}
+    outside = labels - set(range(len(said)))
     if outside:
         raise ValueError(
             f"labels {sorted(outside, key=str)[:5]} in {root} have no name: "
@@ -127,12 +147,23 @@ def read_features(reading: Reading) -> Contents:
     "Embeddings as images of one pixel, whose channels are the features."
     features = "features" if reading.image_column == "image" else reading.image_column
     labels = "labels" if reading.label_column == "label" else reading.label_column
-    parts = read_embeddings(reading.root, features, labels)
-    labels, names = number_classes([p.labels for p in parts], _names_of(reading.root, *parts))
-    train, test = (
-        Images(torch.from_numpy(p.features)[:, :, None, None], y) for p, y in zip(parts, labels)
+    parts = read_embeddings(reading.root, features, labels, reading.group_column)
+    numbered, names = number_classes(
+        [part.labels for part in parts.values()], _names_of(reading.root, parts)
     )
-    return Contents(train, test, names, f"the features in {shown(reading.root)}")
+    sets = {
+        name: Images(torch.from_numpy(part.features)[:, :, None, None], labels)
+        for (name, part), labels in zip(parts.items(), numbered)
+    }
+    found = Contents(
+        sets["train"],
+        sets.get("test"),
+        names,
+        f"the features in {shown(reading.root)}",
+        sets.get("validation"),
+        parts["train"].groups,
+    )
+    return found.leaving_out(reading.leave_out)
 
 
 def own_statistics(images: torch.Tensor) -> tuple:  # mean and deviation of each channel
@@ -145,7 +176,7 @@ FEATURES = Source(
     "features",
     read_features,
     # ours
-    recipe=SMALL_IMAGES
+    recipe=OWN
     | dict(backbone="embedding", epochs=30, pad=0, flip=False, degrees=0.0, precision="float32"),
     own=True,
     statistics=own_statistics,

@@ -14,16 +14,9 @@ from pyarrow.lib import ArrowException
 
 from .decode import decode_all
 from .images import Images
-from prl.data.source import (
-    SMALL_IMAGES,
-    Contents,
-    Reading,
-    Source,
-    held_out,
-    need_folder,
-    number_classes,
-    shown,
-)
+from .parts import PARTS
+from .source import OWN, Contents, Reading, Source, need_folder, number_classes, shown
+from ..errors import nearest
 
 # %% ../../nbs/05_data/parquet.ipynb #4622fcd1
 def _column(schema, wanted, file):
@@ -71,22 +64,38 @@ def read_parquet(
     return decode_all(images, names, size), np.asarray(labels), _label_names(schema, label_column)
 
 # %% ../../nbs/05_data/parquet.ipynb #6884aa29
-def _files_of(root) -> list:  # of lists of files: training and test, or all to be split
-    "The Parquet files of each part; one part without the other is an error."
-    train, every = sorted(root.glob("train*.parquet")), sorted(root.glob("*.parquet"))
-    test = sorted(root.glob("test*.parquet")) or sorted(root.glob("val*.parquet"))
-    if train and test:
-        return [train, test]
-    if test or (train and train != every):
-        raise FileNotFoundError(
-            f"{root} has {', '.join(f.name for f in every[:5])}: expected train*.parquet with "
-            "test*.parquet (or val*.parquet), or files of one part, to be split"
-        )
+def _files_of(root) -> dict:  # part -> files; one of all parts stands for training
+    "The Parquet files of each part, by how their names begin."
+    every, parts = sorted(root.glob("*.parquet")), {}
+    for file in every:
+        begins = (part for part, names in PARTS.items() if file.stem.lower().startswith(names))
+        parts.setdefault(next(begins, None), []).append(file)
     if not every:
         raise FileNotFoundError(
             f"no *.parquet in {root.resolve()}: data/README.md shows the layout"
         )
-    return [every]
+    if set(parts) == {None}:
+        return {"train": every}
+    others = parts.pop(None, [])
+    if "train" not in parts or len(parts) == 1 and others:
+        raise FileNotFoundError(
+            f"{root} has {', '.join(f.name for f in every[:5])}: expected train*.parquet, with "
+            "validation*.parquet and test*.parquet where there are any, or files of one part"
+        )
+    return parts
+
+
+def _column_of(files, column: str) -> np.ndarray:  # (N,), of str
+    "A column of files that belong together."
+    for file in files:
+        names = pq.read_schema(file).names
+        if column not in names:
+            raise ValueError(
+                f"{file} has the columns {names}, none called {column!r}: "
+                f"set group_column to the file's own{nearest(column, names)}"
+            )
+    tables = [pq.read_table(file, columns=[column]) for file in files]
+    return np.array([str(v) for t in tables for v in t[column].to_pylist()], dtype=object)
 
 
 def _shared_names(root, parts) -> list | None:  # parts: results of `read_parquet`
@@ -108,19 +117,26 @@ def _shared_names(root, parts) -> list | None:  # parts: results of `read_parque
 
 # %% ../../nbs/05_data/parquet.ipynb #f064a17f
 def read_own_parquet(reading: Reading) -> Contents:
-    "Parquet files `train*.parquet` and `test*.parquet`, or any `*.parquet` to be split."
+    "Parquet files `train*.parquet`, `test*.parquet`, ..., or any `*.parquet` to be split."
     root = reading.root
     need_folder(root, "train*.parquet and test*.parquet, or *.parquet")
-    columns = (reading.image_column,), (reading.label_column,)
-    parts = [read_parquet(files, *columns, reading.image_size) for files in _files_of(root)]
+    columns, files = ((reading.image_column,), (reading.label_column,)), _files_of(root)
+    parts = [read_parquet(held, *columns, reading.image_size) for held in files.values()]
     names = _shared_names(root, parts)
     numbers, names = number_classes(
         [labels for _, labels, _ in parts], dict(enumerate(names)) if names else None
     )
-    sets = [Images(images, labels) for (images, _, _), labels in zip(parts, numbers)]
-    if len(sets) == 1:
-        sets = held_out(sets[0], reading.test_fraction)
-    return Contents(*sets, names, f"the Parquet files in {shown(root)}")
+    sets = {part: Images(p[0], labels) for part, p, labels in zip(files, parts, numbers)}
+    group = reading.group_column
+    found = Contents(
+        sets["train"],
+        sets.get("test"),
+        names,
+        f"the Parquet files in {shown(root)}",
+        sets.get("validation"),
+        _column_of(files["train"], group) if group else None,
+    )
+    return found.leaving_out(reading.leave_out)
 
 
-PARQUET = Source("parquet", read_own_parquet, recipe=SMALL_IMAGES, own=True)
+PARQUET = Source("parquet", read_own_parquet, recipe=OWN, own=True)

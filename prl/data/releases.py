@@ -157,7 +157,7 @@ def read_large(name: str, reading: Reading) -> Contents:
             release.train_images,
         )
     train, test = (
-        Images(reading.keep(listed.paths, images), y) for listed, y in zip((train, test), labels)
+        Images(reading.keep(listed.paths, images)[0], y) for listed, y in zip((train, test), labels)
     )
     return Contents(train, test, names, f"{release.title}'s lists in {shown(reading.root)}")
 

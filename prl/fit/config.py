@@ -46,12 +46,27 @@ class DataFields(BaseModel):
     imbalance_ratio: float | None = field(
         RECIPE, "largest class over smallest; your own images stay as they are", IMAGES, FIRST, ge=1
     )
-    subset_seed: int = field(0, "which images the long tail keeps; the same for every seed", IMAGES)
+    subset_seed: int = field(
+        0,
+        "which images the long tail keeps and which are held out; the same for every seed",
+        IMAGES,
+    )
     image_size: Count = field(32, "pixels a side, of images that come in other sizes", IMAGES)
     image_column: str = field("image", "of parquet and of tables of paths", IMAGES)
     label_column: str = field("label", "of parquet and of tables of paths", IMAGES)
+    image_path: str | None = field(
+        None, "of a table: its columns as a path, such as images/{id}.jpg", IMAGES
+    )
+    group_column: str | None = field(
+        None, "of a table: what each image belongs to; held out are whole groups", IMAGES
+    )
+    part_column: str | None = field(None, "of a table: train, validation or test", IMAGES)
+    leave_out: list[str] = field([], "names of classes that your images are read without", IMAGES)
     test_fraction: float = field(
         0.2, "held out of each class where your images bring no test set", IMAGES, gt=0, lt=1
+    )
+    validation_fraction: Fraction = field(
+        0.0, "held out of training where your images bring no validation part", IMAGES
     )
     # recipes are chosen on it, never on test data
     holdout: Fraction = field(
@@ -62,7 +77,7 @@ class DataFields(BaseModel):
     )
     # only says how a fault is met; the record counts the images left out
     unreadable: Literal["stop", "skip"] = field(
-        "stop", "at a training image that cannot be read", IMAGES, UNNAMED
+        "stop", "at an image that is missing or cannot be read", IMAGES, UNNAMED
     )
     download: bool = field(True, "whether CIFAR may be downloaded", UNNAMED)
     many_above: Count = field(RECIPE, "training images: a class with more is many-shot")

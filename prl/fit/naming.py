@@ -28,7 +28,7 @@ def _shown(value) -> str:  # in a folder's name
         return f"{value:g}"
     if isinstance(value, list):
         return "_".join(map(_shown, value))
-    return re.sub(r"[:/\\]", "_", str(value))
+    return re.sub(r"[{}\"'<>|*?]", "", re.sub(r"[:/\\ ]", "_", str(value)))
 
 
 def run_name(config: Config) -> str:  # <dataset>-ir<ratio>-<method>-<what differs>-s<seed>
