@@ -48,25 +48,14 @@ class DataFields(BaseModel):
     )
     subset_seed: int = field(
         0,
-        "which images the long tail keeps and which are held out; the same for every seed",
+        "which images the tail keeps and parts hold out; the same for every seed",
         IMAGES,
     )
     image_size: Count = field(32, "pixels a side, of images that come in other sizes", IMAGES)
     image_column: str = field("image", "of parquet and of tables of paths", IMAGES)
     label_column: str = field("label", "of parquet and of tables of paths", IMAGES)
-    image_path: str | None = field(
-        None, "of a table: its columns as a path, such as images/{id}.jpg", IMAGES
-    )
-    group_column: str | None = field(
-        None, "of a table: what each image belongs to; held out are whole groups", IMAGES
-    )
-    part_column: str | None = field(None, "of a table: train, validation or test", IMAGES)
-    leave_out: list[str] = field([], "names of classes that your images are read without", IMAGES)
     test_fraction: float = field(
         0.2, "held out of each class where your images bring no test set", IMAGES, gt=0, lt=1
-    )
-    validation_fraction: Fraction = field(
-        0.0, "held out of training where your images bring no validation part", IMAGES
     )
     # recipes are chosen on it, never on test data
     holdout: Fraction = field(
@@ -82,6 +71,17 @@ class DataFields(BaseModel):
     download: bool = field(True, "whether CIFAR may be downloaded", UNNAMED)
     many_above: Count = field(RECIPE, "training images: a class with more is many-shot")
     few_below: Count = field(RECIPE, "training images: a class with fewer is few-shot")
+    image_path: str | None = field(
+        None, "of a table: its columns as a path, such as images/{id}.jpg", IMAGES
+    )
+    group_column: str | None = field(
+        None, "of a table: what each image belongs to; held out are whole groups", IMAGES
+    )
+    part_column: str | None = field(None, "of a table: train, validation or test", IMAGES)
+    leave_out: list[str] = field([], "names of classes that your images are read without", IMAGES)
+    validation_fraction: Fraction = field(
+        0.0, "held out of training where your images bring no validation part", IMAGES
+    )
 
 # %% ../../nbs/08_fit/config.ipynb #3429b7af
 class MethodFields(BaseModel):
