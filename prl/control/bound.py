@@ -16,9 +16,9 @@ from ..model.features import predict
 from ..preference import EXPERTS
 
 # %% ../../nbs/10_control/bound.ipynb #5b1cb709
-def _class_errors(features, heads, environments):  # (C,), in 0..1
+def _class_errors(features, heads, environments):  # (C,), in 0..1; of no test images 0
     wrong = (predict(features, heads[None])[:, 0] != environments.labels).float()
-    counts = torch.from_numpy(environments.test_counts)
+    counts = torch.from_numpy(environments.test_counts).clamp(min=1)
     return (torch.zeros(len(counts)).index_add_(0, environments.labels, wrong) / counts).numpy()
 
 # %% ../../nbs/10_control/bound.ipynb #eaa4c17e
@@ -31,7 +31,9 @@ def bound(
     "Both sides of the bound, for the experts at the corners and the mean of their logits."
     corners = model.head(torch.eye(len(EXPERTS), device=model.log_prior.device)).cpu()
     own = vertex_priors(model.train_counts, model.tau)
-    risks = [p @ _class_errors(features, head, environments) for p, head in zip(own, corners)]
+    measured = own @ (environments.test_counts > 0)
+    errors = [_class_errors(features, head, environments) for head in corners]
+    risks = [p @ wrong / share for p, wrong, share in zip(own, errors, measured)]
     own_risk = np.mean(risks)
     mean_errors = _class_errors(features, corners.mean(0), environments)
     rows = {}

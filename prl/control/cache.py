@@ -36,7 +36,9 @@ def measures(
     environments: Environments,
 ) -> dict:  # test environment or group -> (C,), sums to 1
     "Weights of the classes in each accuracy that a dial shows; an empty group is left out."
-    groups = {name: environments.groups[name] for name in environments.present}
+    tested = environments.test_counts > 0
+    groups = {name: mask & tested for name, mask in environments.groups.items()}
+    groups = {name: mask for name, mask in groups.items() if mask.any()}
     weights = environments.priors | {name: mask / mask.sum() for name, mask in groups.items()}
     return {name: torch.from_numpy(w).float() for name, w in weights.items()}
 

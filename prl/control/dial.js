@@ -141,7 +141,7 @@ function measurer(cache) { // -> (α) -> { byClass: share of each class, values:
   return (alpha) => {
     const answer = predict(headRows(cache, alpha)), byClass = new Float32Array(classes);
     for (let n = 0; n < labels.length; n++) if (answer[n] === labels[n]) byClass[labels[n]]++;
-    for (let c = 0; c < classes; c++) byClass[c] /= count[c];
+    for (let c = 0; c < classes; c++) byClass[c] /= Math.max(1, count[c]);
     const values = Object.fromEntries(about.measures.map((name, m) =>
       [name, 100 * byClass.reduce((sum, share, c) => sum + measures[m * classes + c] * share, 0)]));
     return { byClass, values };

@@ -71,7 +71,7 @@ class Cache(NamedTuple):
         "What the dial shows at a preference: accuracies on the whole test set."
         right = predict(self.features, self.model.heads(preference)[None])[:, 0] == self.labels
         count = torch.bincount(self.labels, minlength=self.measures.shape[1])
-        by_class = torch.bincount(self.labels[right], minlength=len(count)) / count
+        by_class = torch.bincount(self.labels[right], minlength=len(count)) / count.clamp(min=1)
         return dict(zip(self.about["measures"], (100 * self.measures @ by_class).tolist()))
 
     def set_sizes(self, preference=None) -> pd.DataFrame:  # name -> coverage (%), classes

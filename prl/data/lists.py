@@ -51,7 +51,7 @@ def _there(path: str, root: Path) -> str:
     return path
 
 
-def _similar(path: str, root: Path) -> str:
+def _similar(path: str, root: Path, column: str) -> str:
     "Where a file of the same name lies, in words; or nothing."
     stem = Path(path).stem
     if not stem or set(stem) & set("*?[]"):
@@ -60,14 +60,14 @@ def _similar(path: str, root: Path) -> str:
     if found is None:
         return ""
     there = found.relative_to(root).as_posix()
-    how = there.replace(stem, "{column}")
-    return f" There is {there}: is image_path {how!r}, with the name of the column?"
+    return f" There is {there}: is image_path {there.replace(stem, f'{{{column}}}')!r}?"
 
 
 def present(
     listed: Listed,
     root: Path,
     unreadable: str = "stop",  # "skip" leaves images out whose files are missing
+    column: str = "image",  # of the table, where it has one
 ) -> tuple:  # Listed, names of the files that are missing
     "The images whose files are there."
     paths = np.array([_there(path, root) for path in listed.paths], dtype=object)
@@ -83,7 +83,7 @@ def present(
         return listed.at(here), missing
     raise FileNotFoundError(
         f"{says}\nGet them or take them off the list, "
-        f"or give unreadable='skip' to go on without.{_similar(missing[0], root)}"
+        f"or give unreadable='skip' to go on without.{_similar(missing[0], root, column)}"
     )
 
 # %% ../../nbs/05_data/lists.ipynb #98c7c4f1
@@ -178,7 +178,9 @@ def read_own_list(reading: Reading) -> Contents:
     left_out, sets = [], {}
     for part, listed in parts.items():
         kept = np.array([str(label) in stay for label in listed.labels], dtype=bool)
-        parts[part], missing = present(listed.at(kept), root, reading.unreadable)
+        parts[part], missing = present(
+            listed.at(kept), root, reading.unreadable, reading.image_column
+        )
         left_out += missing
     numbers, names = number_classes([listed.labels for listed in parts.values()])
     for (part, listed), labels in zip(parts.items(), numbers):

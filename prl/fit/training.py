@@ -207,6 +207,7 @@ class Training(Progress):
         "Write a checkpoint; of several processes the first does."
         left_out = {
             *self.made_by.get("unreadable", []),
+            *self.data.left_out,
             *getattr(self.data.train.images, "skipped", []),
         }
         self.made_by = made_by(self.device, self.bf16, self.beside) | {"processes": processes()}

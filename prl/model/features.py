@@ -135,7 +135,7 @@ def extract(
     # normalisation; a `Model` gives its features
     network,
     data,  # a `Data`
-    folder,  # gets train.npz and test.npz
+    folder,  # gets train.npz and test.npz, and validation.npz where the data have such a part
     device: str = "cpu",
     batch_size: int = 256,
 ) -> Path:
@@ -147,7 +147,10 @@ def extract(
     training = getattr(network, "training", False)
     if training:
         network.eval()  # batch-norm by its running statistics, no dropout
-    for name, part in (("train", data.train), ("test", data.test)):
+    every = {"train": data.train, "validation": data.validation, "test": data.test}
+    for name, part in every.items():
+        if part is None:
+            continue
         found, index = [], []
         for images, place in parts(part.images, batch_size):
             found.append(call(images.to(device)).flatten(1).float().cpu())
