@@ -98,10 +98,15 @@ class Files:
             raise ValueError(_first(failed))
         return images if np.ndim(chosen) else images[0]
 
-    def _read(self, wanted):
+    def read(
+        self,
+        wanted: list,  # what the reader is asked for, one by one
+        reader=None,  # gives a batch, in a process of its own; None: parts of this size
+    ) -> DataLoader:
+        "What a reader gives, in order."
         workers = min(self.workers, len(wanted), _processors())
         return DataLoader(
-            self._reader,
+            reader or self._reader,
             sampler=wanted,
             batch_size=None,
             num_workers=workers,
@@ -111,7 +116,7 @@ class Files:
 
     def split(self, n: int) -> Iterator:  # of (<= n, 3, size, size), in order
         "All images, as test images are seen; one that cannot be read is an error."
-        for images, failed in self._read([(i, None) for i in torch.arange(len(self)).split(n)]):
+        for images, failed in self.read([(i, None) for i in torch.arange(len(self)).split(n)]):
             if failed:
                 raise ValueError(_first(failed))
             yield images
@@ -122,9 +127,9 @@ class Files:
         draws: list,  # of (n, TRIES, 4), uniform in [0, 1), one for each batch; None: centres
     ) -> Iterator:  # of images (n, 3, size, size) and which of the batch they are (n,)
         "A random part of each image; one that cannot be read is an error, or left out with a word."
-        for index, (images, failed) in zip(batches, self._read(list(zip(batches, draws)))):
+        for index, (images, failed) in zip(batches, self.read(list(zip(batches, draws)))):
             for k, why in failed.items():
-                self._leave_out(str(self.paths[index[k]]), why)
+                self.leave_out(str(self.paths[index[k]]), why)
             if not len(images):
                 raise ValueError(
                     f"none of {len(index)} images of a batch can be read. "
@@ -132,7 +137,8 @@ class Files:
                 )
             yield images, torch.tensor([k for k in range(len(index)) if k not in failed])
 
-    def _leave_out(self, name, why):
+    def leave_out(self, name: str, why: str) -> None:
+        "Meet a training image that cannot be read, as `unreadable` says."
         if self.unreadable == "stop":
             raise ValueError(
                 f"{why} To train without such images, give unreadable='skip'; "

@@ -35,6 +35,9 @@ class Features(nn.Module):
         self.adapter = adapter
         # training switches it on; heads stay in float32: a cosine times 30 needs its digits
         self.bf16 = False
+        # training switches it on where the trunk is frozen: what it left of images goes in for
+        # them, (N, branches · d, 1, 1)
+        self.computed = False
         # (n, branches, d) -> (N, branches, d), while processes share a batch (`08_fit/spread`)
         self.gather = None
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32).view(-1, 1, 1))
@@ -59,6 +62,11 @@ class Features(nn.Module):
         with self._precision(x.device.type):
             return self.backbone(x)
 
+    def of_trunk(self, x):  # the backbone's output, through all that stands behind it
+        x = x.float()
+        x = self.finish(x if self.adapter is None else self.adapter(x))
+        return x if self.gather is None else self.gather(x)
+
     def finish(self, x):  # as the classifier takes it
         x = F.normalize(x.float(), dim=-1) if self.unit else x.float()
         return F.pad(x, (0, 1), value=1.0) if self.constant else x
@@ -67,9 +75,9 @@ class Features(nn.Module):
         return torch.autocast(device, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
 
     def forward(self, images):
-        x = self.trunk(images).float()
-        x = self.finish(x if self.adapter is None else self.adapter(x))
-        return x if self.gather is None else self.gather(x)
+        if self.computed:
+            return self.of_trunk(images.flatten(1).unflatten(1, (-1, self.backbone.dim)))
+        return self.of_trunk(self.trunk(images))
 
 # %% ../../nbs/06_model/network.ipynb #f6c5a5be
 class Model(nn.Module):
