@@ -160,7 +160,14 @@ class ModelFields(BaseModel):
         0, "of what a preference changes in the classifier; 0: all, as in the paper", OF_METHOD
     )
     scale: Positive = field(30.0, "s of the cosine classifier", FIRST)
-    adapter: Natural = field(0, "width of a bottleneck between backbone and classifier; 0: none")
+    adapter: Natural = field(
+        0, "width of a bottleneck between backbone and classifier; 0: none", FIRST
+    )
+    standardise: bool = field(False, "computed features less their mean, by their deviation", FIRST)
+    # else the features of so many variants of each image are computed once, and kept
+    views: Natural = field(
+        0, "of an image, by a backbone that is frozen whole; 0: anew in each step"
+    )
 
 # %% ../../nbs/08_fit/config.ipynb #c4116e3e
 class ScheduleFields(BaseModel):

@@ -16,6 +16,7 @@ from ..data.batches import on_device
 from ..data.dataset import Data, load_data
 from ..data.storage import hold
 from .checkpoint import trained
+from .computed import compute
 from .config import Config
 from .graphs import plain, taker
 from .machine import computing_on, forget_peak
@@ -132,6 +133,8 @@ def under_way(
                 log.info(says, run.folder.name, run.step, run.steps)
         forget_peak(device)
         to_do = any(not run.done or not run.history for run in runs)
+        compute(runs, data.train)
+        to_do = to_do and not all(run.computed for run in runs)
         images = on_device(data.train, device) if to_do else data.train
         take = taker(device) if processes() == 1 else plain
         with with_progress(runs, take) as take:

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['BUDGETS', 'RULES', 'within_budget', 'variant', 'recipe_of', 'Asked', 'ask', 'fixed_by_method', 'not_read_by_method',
            'blended_labels', 'one_branch_alone', 'branches_as_one', 'starts_from_nothing', 'no_first_stage',
-           'one_stage', 'other_crop', 'branches_of_library', 'branches_of_embeddings', 'backbone_of_embeddings',
-           'published_elsewhere', 'published_and_fast', 'fast_digits', 'filled', 'set_by_methods']
+           'one_stage', 'other_crop', 'views_of_frozen', 'branches_of_library', 'branches_of_embeddings',
+           'backbone_of_embeddings', 'published_elsewhere', 'published_and_fast', 'fast_digits', 'filled',
+           'set_by_methods']
 
 # %% ../../nbs/08_fit/rules.ipynb #32e8c50f
 from dataclasses import dataclass
@@ -192,6 +193,21 @@ def other_crop(asked: Asked) -> str | None:
                 "or give crop 'resized'"
             )
 
+# %% ../../nbs/08_fit/rules.ipynb #4ea0c782
+def views_of_frozen(asked: Asked) -> str | None:
+    views, frozen = asked.value("views"), asked.value("frozen_stages") == 4
+    if views and not frozen:
+        return (
+            f"views is {views!r}, but features are computed once only by a backbone that is frozen "
+            f"whole, and frozen_stages is {asked.value('frozen_stages')!r}: give 4 with it, or "
+            "leave views out"
+        )
+    if asked.value("standardise") and not views:
+        return (
+            "standardise is True, but it is for features that are computed once: "
+            "give views 1 with it, or leave it out"
+        )
+
 # %% ../../nbs/08_fit/rules.ipynb #cf087abb
 def branches_of_library(asked: Asked) -> str | None:
     backbone = str(asked.value("backbone"))  # its type is checked later
@@ -254,6 +270,7 @@ RULES = (
     published_and_fast,
     branches_of_embeddings,
     backbone_of_embeddings,
+    views_of_frozen,
     branches_of_library,
     fast_digits,
     starts_from_nothing,

@@ -16,6 +16,7 @@ import torch
 
 from ..data.batches import inputs, shuffled
 from ..data.dataset import Data
+from ..data.images import Images
 from ..data.storage import atomic_write
 from ..data.view import view_of
 from .checkpoint import claim, load, resume, save_checkpoint
@@ -144,6 +145,8 @@ class Training(Progress):
         self.tally = Tally(device)
         decay = self.schedule.average
         self.average = Average(self.model, decay) if decay else None
+        self.computed = None  # what a frozen backbone makes of the training images
+        self.feature_seconds = 0.0  # that it took to compute them or to read them
         self.made_by = {}  # commit, versions and hardware of the last save
         self.saved = time.monotonic()
         if begun:
@@ -168,6 +171,7 @@ class Training(Progress):
         left = drawn[self.step - epoch * self.per_epoch :]
         ahead = _AHEAD if self.device.type == "cuda" else 1
         mine = (lambda n: own_share(n, self.config.accumulate)) if processes() > 1 else None
+        images = self.computed or images
         return inputs(images, left, self.step, self.schedule, self.draw, self.device, ahead, mine)
 
     def update(self, given) -> None:
@@ -185,8 +189,9 @@ class Training(Progress):
 
     @property
     def checkpoint_due(self) -> bool:
-        "After each epoch, or after some minutes: on a GPU, whose epochs may take a second, one."
-        minutes = self.config.checkpoint_minutes or (self.device.type == "cuda")
+        "After each epoch, or after some minutes: where epochs may take a second, one."
+        quick = self.device.type == "cuda" or self.computed is not None
+        minutes = self.config.checkpoint_minutes or quick
         return time.monotonic() - self.saved > 60 * minutes if minutes else self.epoch_ends
 
     def read_losses(self) -> None:
@@ -211,6 +216,8 @@ class Training(Progress):
             *getattr(self.data.train.images, "skipped", []),
         }
         self.made_by = made_by(self.device, self.bf16, self.beside) | {"processes": processes()}
+        if self.computed:
+            self.made_by["feature_seconds"] = round(self.feature_seconds, 1)
         if left_out:
             self.made_by["unreadable"] = sorted(left_out)
         if not rank():
@@ -222,7 +229,7 @@ class Training(Progress):
         if not self.steps and not self.history:
             self._without_steps(images)
         history, made = of_first(self._close)
-        self.model.phi.bf16 = False
+        self.model.phi.bf16 = self.model.phi.computed = False
         self.model.phi.backbone._compiled_call_impl = None  # what is evaluated has other shapes
         # of several processes the model has batch-norms that ask the others: a plain one is loaded
         model = self.model.eval() if processes() == 1 else load(self.folder, self.device)
@@ -230,6 +237,9 @@ class Training(Progress):
 
     def _without_steps(self, images):
         before = time.monotonic()
+        if self.computed:
+            left, labels = self.computed
+            images = Images(left.centres, labels[left.kept.to(labels.device)])
         if self.method.finish:
             self.method.finish(self.model, images, self.config)
         seconds = time.monotonic() - before

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..model.adapter import Adapter
+from ..model.adapter import build_adapter
 from ..model.backbones import build_backbone, freeze
 from ..model.heads import FixedHeads
 from ..model.hypernet import branch_logits, classify
@@ -109,9 +109,8 @@ def build_model(
             checkpoint_activations(backbone)
         heads = head(config, config.branches, len(class_names), backbone.dim, log_prior)
         linear = config.classifier == "linear"
-        adapter = None
-        if config.adapter:
-            adapter = Adapter(config.branches, backbone.dim, config.adapter)
+        between = config.branches, backbone.dim, config.adapter, config.standardise
+        adapter = build_adapter(*between)
         features = Features(backbone, mean, std, not linear, heads.constant, adapter)
         scale = 1.0 if linear else config.scale
         model = kind(features, heads, class_names, train_counts, config.regimes, config.tau, scale)

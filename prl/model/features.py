@@ -19,6 +19,7 @@ from safetensors.torch import save
 
 from ..data.images import Files, at_once, content, parts
 from ..data.storage import atomic_write, read_checkpoint
+from .frozen import features_beside, frozen_features
 
 # %% ../../nbs/06_model/features.ipynb #704474dc
 def _digest(*tensors):
@@ -26,6 +27,20 @@ def _digest(*tensors):
     for tensor in tensors:
         digest.update(tensor.detach().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _stop(file, why):
+    raise ValueError(why)
+
+
+def _passed(model, images, cache, batch_size):  # (N, branches, d), on the CPU
+    device = model.log_prior.device
+    if cache is not None and getattr(getattr(model, "config", None), "views", 0):
+        folder = features_beside(cache.parent)  # as its training images' are
+        left = frozen_features(model.phi, images, folder, leave_out=_stop).features[:, 0]
+        return torch.cat([model.phi.of_trunk(x.to(device)).cpu() for x in left.split(2**12)])
+    each = images.split(batch_size or at_once(images))
+    return torch.cat([model.features(part.to(device)).cpu() for part in each])
 
 
 @torch.no_grad()
@@ -58,11 +73,8 @@ def test_features(
                 images, *weights
             ):
                 features = held["features"]  # of an earlier version, with one digest of both
-    device, batch_size = model.log_prior.device, batch_size or at_once(images)
     if features is None:
-        features = torch.cat(
-            [model.features(part.to(device)).cpu() for part in images.split(batch_size)]
-        )
+        features = _passed(model, images, cache, batch_size)
     if not features.isfinite().all():
         raise ValueError(
             "features are not finite: the model's weights have diverged, or the images are damaged"
