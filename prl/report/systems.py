@@ -9,7 +9,7 @@ __all__ = ['SYSTEMS', 'as_systems', 'title']
 import re
 
 from ..errors import unknown
-from ..fit.rules import BUDGETS
+from ..fit.recipes import BUDGETS
 from ..method.registry import METHODS
 
 # %% ../../nbs/13_report/systems.ipynb #f9c55c15
