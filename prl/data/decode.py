@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'TRIES', 'CENTRE', 'upright', 'central', 'decode', 'decode_all', 'decode_some', 'random_box', 'central_box',
-           'part']
+           'cut', 'part']
 
 # %% ../../nbs/05_data/decode.ipynb #f0e78ffa
 import io
@@ -220,15 +220,19 @@ def central_box(width: int, height: int, w: float, h: float) -> tuple:  # left, 
     return (width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2
 
 
-def part(
-    path,
+def cut(
+    picture: Image.Image,
     size: int,  # pixels of the square that comes out
     draw=None,  # for `random_box`; None: the centre, as a test image is seen
     smallest: float = 0.08,
 ) -> np.ndarray:  # (size, size, 3), uint8
-    "A part of an image file, scaled to a square."
-    picture = upright(path)
+    "A part of a picture, scaled to a square."
     if draw is None:
         return np.asarray(central(picture, size, size, CENTRE))
     box = random_box(*picture.size, draw, smallest)
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
+
+
+def part(path, size: int, draw=None, smallest: float = 0.08) -> np.ndarray:
+    "`cut` of an image file."
+    return cut(upright(path), size, draw, smallest)
