@@ -163,6 +163,7 @@ def explore(
     run: Run,
     page: Annotated[str, typer.Option(help="to write (usual: dial.html in its folder)")] = None,
     data_root: Where = None,
+    pictures: Annotated[bool, typer.Option(help="show some of its test images")] = True,
 ):
     """Write the dial of a run as a page for a browser; its method follows a preference.
 
@@ -173,7 +174,7 @@ def explore(
     from prl.study import shell
 
     with told():
-        shell.explore(run, page, data_root)
+        shell.explore(run, page, data_root, pictures)
 
 
 @app.command()

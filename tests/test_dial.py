@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from prl.control.cache import read_cache
 from prl.control.conformal import conformal_sets, measured
-from prl.control.dial import Dial, export_page
+from prl.control.dial import Dial
+from prl.control.page import export_page
 from prl.control.split import halves
 from prl.data.storage import read_checkpoint
 from prl.fit.config import Config

@@ -15,7 +15,7 @@ for module in pkgutil.walk_packages(prl.__path__, "prl."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 from prl.fit import Config, fit
-from prl.control.dial import export_page
+from prl.control.page import export_page
 run = fit(Config(epochs=2, simplex_steps=4))
 from prl.record import examine
 examine(run)

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save
 
 from .conformal import enough, over_simplex
+from .pictures import pictures
 from .portable import Cache, opened, pack
 from ..data.environments import Environments
 from ..data.storage import atomic_write, find_run, project_path, read_checkpoint, read_json
@@ -152,6 +153,10 @@ def write_cache(
     about = _about(folder, record, model, environments) | {"steps": steps}
     if enough(data.test_counts):
         _add_sets(opened(folder / NAME, about, tensors), about, tensors)
+    shown, files = pictures(model, data.test.images, features, data.test.labels)
+    if shown:
+        about["pictures"] = {"images": shown, "bytes": [len(file) for file in files]}
+        tensors["pictures"] = torch.frombuffer(bytearray(b"".join(files)), dtype=torch.uint8)
     # one entry: safetensors writes several in any order
     atomic_write(folder / NAME, save(tensors, {"about": json.dumps(about)}))
     return folder / NAME

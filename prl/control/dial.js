@@ -134,7 +134,7 @@ function predictor(features, count, classes) {
 
 // ---------------------------------------------------------------- from predictions to accuracies
 
-function measurer(cache) { // -> (α) -> { byClass: share of each class, values: measure -> percent }
+function measurer(cache) { // -> (α) -> { byClass: share of each class, values: measure -> percent, answer: class of each image }
   const { about, tensors: { features, labels, measures } } = cache, classes = about.class_names.length;
   const predict = predictor(features, labels.length, classes), count = new Float32Array(classes);
   for (const label of labels) count[label]++;
@@ -144,7 +144,7 @@ function measurer(cache) { // -> (α) -> { byClass: share of each class, values:
     for (let c = 0; c < classes; c++) byClass[c] /= Math.max(1, count[c]);
     const values = Object.fromEntries(about.measures.map((name, m) =>
       [name, 100 * byClass.reduce((sum, share, c) => sum + measures[m * classes + c] * share, 0)]));
-    return { byClass, values };
+    return { byClass, values, answer };
   };
 }
 
@@ -160,6 +160,15 @@ function nearestSets({ about: { sets }, tensors: { sets: values, set_preferences
     const at = 2 * (nearest * sets.rows.length + r);
     return [row, { coverage: values[at], size: values[at + 1] }];
   }));
+}
+
+// Some test images, where a cache has them: [{ image: its number, source: a data URL }].
+function readPictures({ about: { pictures }, tensors }) {
+  let from = 0;
+  return (pictures?.images ?? []).map((image, k) => {
+    const bytes = tensors.pictures.subarray(from, from += pictures.bytes[k]);
+    return { image, source: `data:image/jpeg;base64,${btoa(String.fromCharCode(...bytes))}` };
+  });
 }
 
 // ---------------------------------------------------------------- preferences
@@ -224,6 +233,7 @@ const FRAME = `<div class="panes">
     <div class="tests"></div>
     <p class="axis"><span>← forward: head-heavy</span><span>uniform</span><span>backward: tail-heavy →</span></p>
     <div class="changes"><div><h2>Classes that gain most <small>points</small></h2><ol class="gain"></ol></div><div><h2>Classes that lose most <small>points</small></h2><ol class="lose"></ol></div></div>
+    <div class="pictures"></div>
   </section></div>
   <footer></footer><p class="spoken" aria-live="polite"></p>`;
 
@@ -248,7 +258,7 @@ function scales(measure, names) {
 }
 
 function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed` is told what a hand does, not what `move` does
-  const cache = readCache(bytes), { about } = cache, { names } = about, measure = measurer(cache);
+  const cache = readCache(bytes), { about, tensors: { labels } } = cache, { names } = about, measure = measurer(cache);
   const { balanced, top, widest } = scales(measure, names);
   const root = add(parent, "div", "prl-dial", FRAME), find = (selector) => root.querySelector(selector);
   root.dataset.lmSuppressShortcuts = true; // arrow keys are the dial's, not the notebook's
@@ -279,6 +289,15 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
     `<h2>Prediction sets <small>classes needed to hold the true one ${100 * about.sets.coverage} % of the time; how often they did</small></h2>`);
   const rows = Math.min(5, about.class_names.length >> 1);
   const changes = Object.fromEntries(["gain", "lose"].map((kind) => [kind, Array.from({ length: rows }, () => add(find(`.${kind}`), "li", "", CHANGE))]));
+  const pictures = readPictures(cache);
+  if (pictures.length) find(".pictures").innerHTML = `<h2>Test images that head and tail answer differently <small>✓ where the answer is right</small></h2><ol></ol>`;
+  const frames = pictures.map(({ image, source }) => {
+    const frame = add(find(".pictures ol"), "li", "picture", `<img><span class="answer"></span><small></small>`), truth = about.class_names[labels[image]];
+    Object.assign(frame.querySelector("img"), { src: source, alt: truth });
+    frame.dataset.image = image;
+    put(frame, "small", truth);
+    return [frame, image];
+  });
   for (const name of Object.keys(names)) {
     const [x, y] = toPoint(names[name]);
     find(".marks").innerHTML += `<g transform="translate(${x} ${y})">${mark(name)}</g>`;
@@ -291,7 +310,7 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
 
   function draw() {
     frame = 0;
-    const started = performance.now(), name = nameOf(names, alpha), { byClass, values } = measure(alpha);
+    const started = performance.now(), name = nameOf(names, alpha), { byClass, values, answer } = measure(alpha);
     const shares = alpha.map((a) => percent(100 * a)), [x, y] = toPoint(alpha), sets = nearestSets(cache, alpha);
     handle.setAttribute("transform", `translate(${x} ${y})`);
     handle.setAttribute("aria-valuenow", Math.round(100 * alpha[0]));
@@ -315,6 +334,11 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
       fill(row, ".fill", sets[key].size / most);
       put(row, ".value", sets[key].size.toFixed(1));
       put(row, ".delta", percent(sets[key].coverage));
+    }
+    for (const [element, image] of frames) {
+      const right = answer[image] === labels[image];
+      put(element, ".answer", (right ? "✓ " : "") + about.class_names[answer[image]]);
+      element.classList.toggle("right", right);
     }
     const change = Array.from(byClass, (share, c) => [share - balanced.byClass[c], c]).sort((a, b) => b[0] - a[0]);
     for (const [kind, sign, first] of [["gain", 1, change], ["lose", -1, change.toReversed()]]) changes[kind].forEach((row, k) => {

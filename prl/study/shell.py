@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 
 import prl
+from ..control.cache import read_cache
 from ..control.calibrated import calibrated
+from ..control.page import export_page
 from ..data.own import own_data
 from ..data.storage import atomic_write, find_run
 from ..fit.config import Config
@@ -102,7 +104,7 @@ def predict(run, images: list, preference, csv, **asked) -> None:
     table = model.predict(images, alpha, sets=sets or None, column=column, **asked)
     if csv:
         written = writable(Path(csv).parent) / Path(csv).name
-        atomic_write(written, table.to_csv(index=False).encode())
+        atomic_write(written, table.to_csv(index=False, float_format="%.4f").encode())
     else:
         print(table.round(3).to_string(index=False))
     print(_said(table, model))
@@ -117,13 +119,11 @@ def check(given: list) -> None:
     print(check(Config(**arguments(given))))
 
 
-def explore(run, page=None, data_root=None) -> None:
+def explore(run, page=None, data_root=None, pictures=True) -> None:
     "Write the dial of a trained run as a page for a browser."
-    from prl.control.cache import read_cache
-    from prl.control.dial import export_page  # of the report extra
-
-    page = export_page(read_cache(run, data_root), page)
-    print(f"Page: {os.path.relpath(page)} (open it in a browser)")
+    page = export_page(read_cache(run, data_root), page, pictures)
+    size = page.stat().st_size / 1e6
+    print(f"Page: {os.path.relpath(page)} ({size:.1f} MB; open it in a browser)")
 
 
 def export(run, file, preference=None, image_size=None) -> None:
