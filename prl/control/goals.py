@@ -6,10 +6,12 @@
 __all__ = ['ALIASES', 'GROUPS', 'TOGETHER', 'SPREADS', 'OF', 'WHOLE', 'LOW', 'GRAMMAR', 'SYNONYMS', 'own_name', 'Measure',
            'measure', 'Bound', 'bound', 'Goal', 'members']
 
-# %% ../../nbs/10_control/goals.ipynb #96b2d22c
+# %% ../../nbs/10_control/goals.ipynb #dd3a87cb
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from ..errors import nearest, unknown
 
@@ -138,7 +140,7 @@ def _contradictions(goal):
         if measures.count(one) > 1:
             yield f"{str(bounded.measure)!r} has two bounds, give one of them"
 
-# %% ../../nbs/10_control/goals.ipynb #6c56864b
+# %% ../../nbs/10_control/goals.ipynb #4545ec0a
 @dataclass(frozen=True, init=False)
 class Goal:
     "The highest `best` of what keeps every bound."
@@ -167,6 +169,16 @@ class Goal:
     @property
     def may_be_unsure(self) -> bool:
         return any(b.measure.what == "unsure" for b in self.bounds)
+
+    def to_dict(self) -> dict:  # as JSON has it
+        cost = None if self.cost is None else np.asarray(self.cost, float).tolist()
+        prior = None if self.prior is None else np.asarray(self.prior, float).tolist()
+        said = {"bounds": list(map(str, self.bounds)), "best": str(self.best)}
+        return said | {"prior": prior, "weights": self.weights, "cost": cost}
+
+    @classmethod
+    def of_dict(cls, held: dict):
+        return cls(*held["bounds"], **{k: v for k, v in held.items() if k != "bounds"})
 
     def __str__(self):
         kept = ", ".join(map(str, self.bounds))

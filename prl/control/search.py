@@ -37,15 +37,16 @@ def _of_dial(aim, examples):  # what it reaches, whether that is enough, and the
 def _shown(alpha):  # as a person may type it
     return None if alpha is None else tuple(round(float(a), 4) for a in alpha)
 
-# %% ../../nbs/10_control/search.ipynb #166c7f20
+# %% ../../nbs/10_control/search.ipynb #2db41fbb
 def choose(
     goal: Goal,
     examples: Examples,
     offsets: bool = None,  # None: where the dial alone is not enough; False: never
+    caution: float = 1.0,  # standard errors by which bounds are to be kept, as in `Aim`
     tick=lambda: None,  # called after each step of a search for offsets
 ) -> Rule:
     "The rule that serves a goal best on these images."
-    aim = Aim(goal, examples)
+    aim = Aim(goal, examples, caution)
     reached, alphas, rule = -np.inf, [None], Rule(examples.class_names)
     if examples.alphas is not None:
         reached, enough, nearest = _of_dial(aim, examples)
