@@ -135,6 +135,7 @@ def predict(
     column: Annotated[
         str, typer.Option(help='of a table, with the paths, or a pattern: "images/{id}.jpg"')
     ] = None,
+    goal: Annotated[str, typer.Option(help="rule to answer by, a file of `prl goal`")] = None,
 ):
     """Label photographs with a trained run.
 
@@ -155,6 +156,7 @@ def predict(
             sure=sure,
             coverage=coverage,
             column=column,
+            goal=goal,
         )
 
 
@@ -175,6 +177,38 @@ def explore(
 
     with told():
         shell.explore(run, page, data_root, pictures)
+
+
+@app.command()
+def goal(
+    run: Annotated[str, typer.Argument(help="folder or name of a run; or logits of any model, .npz")],
+    bounds: Annotated[
+        list[str], typer.Argument(help='such as "recall of Blouse >= 80%"; several at once')
+    ] = None,
+    best: Annotated[
+        str, typer.Option(help="of what keeps them: balanced, macro-F1, recall of X, worst group")
+    ] = None,
+    cost: Annotated[
+        str, typer.Option(help="table (.csv) of what each answer costs, by class names")
+    ] = None,
+    save: Annotated[str, typer.Option(help="rule to write (usual: goal.json of the run)")] = None,
+    data_root: Where = None,
+):
+    """Find the preference, offsets and threshold that serve a goal, and what they cost.
+
+    recall of X, precision of X, answers of X, unsure, overall, balanced, macro-F1, cost;
+    X is a class, head, medium, tail, all or "each class". Unmet goals end with status 1.
+
+    \b
+    prl goal folder_photos-asis-prl-s0 "recall of Blouse >= 80%" "unsure <= 5%" --best balanced
+    prl goal digits-ir50-prl-s0 "recall of tail >= 60%"
+    prl goal logits.npz "precision of 3 >= 95%" --cost costs.csv
+    """
+    from prl.study import shell
+
+    with told():
+        met = shell.goal(run, bounds or [], best, cost, save, data_root)
+    sys.exit(not met)
 
 
 @app.command()
