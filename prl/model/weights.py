@@ -115,15 +115,15 @@ def load_pretrained(
     if not set(original.values()) & found.keys():
         raise ValueError(
             f"{weights} holds no weights of {backbone.name!r}: it begins with "
-            f"{next(iter(found), 'nothing')!r}, expected names such as "
-            f"{next(iter(original.values()))!r}"
+            f"{', '.join([*found][:3]) or 'nothing'}, expected names such as "
+            f"{', '.join([*dict.fromkeys(original.values())][:3])}"
         )
     taken = {k: v for k, v in original.items() if v.split(".")[0] not in backbone.reduced}
     if different := _differences(found, own, original, taken, backbone):
-        name, there, here = different[0]
+        first = "; ".join(f"{k} ({there} there, {here} here)" for k, there, here in different[:3])
         raise ValueError(
-            f"{weights} does not fit {backbone.name!r}: {len(different)} tensors differ, "
-            f"first {name} ({there} there, {here} here)"
+            f"{weights} does not fit {backbone.name!r}: {len(different)} of {len(own)} tensors "
+            f"differ, first {first}. Give weights of this network, or name theirs as `backbone`"
         )
     backbone.load_state_dict(own | {k: found[v] for k, v in taken.items() if v in found})
     said = f"{backbone.name}: {len(taken)} of {len(own)} tensors from {weights}"
