@@ -18,7 +18,7 @@ from torchvision.datasets import ImageFolder
 
 from .images import Images
 from .parts import by_part, part_of
-from .source import OWN, Contents, Reading, Source, need_folder, shown, without
+from .source import OWN, PHOTOGRAPHS, Contents, Reading, Source, need_folder, shown, without
 
 log = logging.getLogger("prl")
 
@@ -113,4 +113,4 @@ def read_folder(reading: Reading) -> Contents:
     return Contents(sets["train"], test, names, where, validation, left_out=tuple(left_out))
 
 
-FOLDER = Source("folder", read_folder, recipe=OWN, files=True, own=True)
+FOLDER = Source("folder", read_folder, recipe=OWN, photographs=PHOTOGRAPHS, files=True, own=True)

@@ -15,6 +15,7 @@ from .images import Images
 from .parts import PARTS, by_part, part_of
 from prl.data.source import (
     OWN,
+    PHOTOGRAPHS,
     Contents,
     Reading,
     Source,
@@ -200,4 +201,4 @@ def read_own_list(reading: Reading) -> Contents:
     )
 
 
-LIST = Source("list", read_own_list, recipe=OWN, files=True, own=True)
+LIST = Source("list", read_own_list, recipe=OWN, photographs=PHOTOGRAPHS, files=True, own=True)

@@ -15,7 +15,16 @@ from pyarrow.lib import ArrowException
 from .decode import decode_all
 from .images import Images
 from .parts import PARTS
-from .source import OWN, Contents, Reading, Source, need_folder, number_classes, shown
+from prl.data.source import (
+    OWN,
+    PHOTOGRAPHS,
+    Contents,
+    Reading,
+    Source,
+    need_folder,
+    number_classes,
+    shown,
+)
 from ..errors import nearest
 
 # %% ../../nbs/05_data/parquet.ipynb #4622fcd1
@@ -139,4 +148,4 @@ def read_own_parquet(reading: Reading) -> Contents:
     return found.leaving_out(reading.leave_out)
 
 
-PARQUET = Source("parquet", read_own_parquet, recipe=OWN, own=True)
+PARQUET = Source("parquet", read_own_parquet, recipe=OWN, photographs=PHOTOGRAPHS, own=True)

@@ -59,7 +59,7 @@ def parameter(part: str, name: str) -> Parameter:
     "One field in words."
     field = Config.model_fields[name]
     setters = []
-    if any(name in source.recipe for source in SOURCES.values()):
+    if any(name in source.recipe | (source.photographs or {}) for source in SOURCES.values()):
         setters.append("the data set's")
     if name in set_by_methods():
         setters.append("the method's")

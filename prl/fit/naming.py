@@ -6,6 +6,7 @@
 __all__ = ['identity', 'run_name', 'run_folder', 'setting_of', 'first_stage', 'differences']
 
 # %% ../../nbs/08_fit/naming.ipynb #70eea304
+import hashlib
 import re
 from pathlib import Path
 
@@ -31,10 +32,27 @@ def _shown(value) -> str:  # in a folder's name
     return re.sub(r"[{}\"'<>|*?]", "", re.sub(r"[:/\\ ]", "_", str(value)))
 
 
+_LONGEST = 200  # bytes of a name; file systems take 255
+
+
+def _short(different: list, room: int) -> list:
+    "What differs; where it is too long for a name, its beginning with a hash of all."
+    text = "-".join(different)
+    if len(text.encode()) <= room:
+        return different
+    kept = text.encode()[: max(0, room - 9)].decode(errors="ignore").rstrip("-")
+    return [kept, hashlib.sha256(text.encode()).hexdigest()[:8]]
+
+
 def run_name(config: Config) -> str:  # <dataset>-ir<ratio>-<method>-<what differs>-s<seed>
     "Name of the run, unique among configs."
     asked = ("dataset", "method", "imbalance_ratio", "budget", "recipe")
-    usual = identity(Config(**{k: getattr(config, k) for k in asked}))
+    chosen = {k: getattr(config, k) for k in asked}
+    source = SOURCES[config.dataset]
+    small = source.is_small({"backbone": config.backbone})
+    usual = identity(Config(**chosen, **({"backbone": config.backbone} if small else {})))
+    if small:
+        usual["backbone"] = None  # is said: it asks for another recipe
     different = [
         k + (Path(v).name if k in ("first", "weights") else _shown(v))
         for k, v in identity(config).items()
@@ -44,9 +62,12 @@ def run_name(config: Config) -> str:  # <dataset>-ir<ratio>-<method>-<what diffe
         different.append(config.recipe)
     if config.budget != "paper":
         different.append(config.budget)
-    own = f"_{project_path(config.data_root).resolve().name}" if SOURCES[config.dataset].own else ""
+    own = f"_{project_path(config.data_root).resolve().name}" if source.own else ""
     ratio = f"ir{config.imbalance_ratio:g}" if config.imbalance_ratio else "asis"
-    return "-".join([config.dataset + own, ratio, config.method, *different, f"s{config.seed}"])
+    begin = f"{config.dataset}{own}-{ratio}-{config.method}"
+    end = f"s{config.seed}"
+    room = _LONGEST - len(f"{begin}--{end}".encode())
+    return "-".join([begin, *_short(different, room), end])
 
 # %% ../../nbs/08_fit/naming.ipynb #02f77861
 def run_folder(config: Config) -> Path:

@@ -39,6 +39,20 @@ def variant(given: dict) -> str:
     return name
 
 # %% ../../nbs/08_fit/recipes.ipynb #e35bc6ca
+def _on_a_trunk(backbone: str, recipe: dict, method: Method, given: dict) -> dict:
+    "What follows for photographs from the network that they are seen by."
+    follows = {}
+    if given.get("weights") == "none":
+        follows |= dict(frozen_stages=0)  # what was drawn must learn
+    if given.get("frozen_stages", follows.get("frozen_stages", 4)) != 4:
+        follows |= dict(views=0, standardise=False)
+    if ":" in backbone:
+        follows |= dict(width="full")  # branches share all of it, and differ by their adapters
+        if method.settings.get("branches", given.get("branches")) == 3:
+            follows |= dict(adapter=recipe.get("adapter") or 64)
+    return follows
+
+
 def recipe_of(
     dataset: str,
     method: Method,
@@ -46,7 +60,8 @@ def recipe_of(
     usual: dict,  # fields -> their defaults
 ) -> dict:
     "What data set, method and budget set, as if the user had given it."
-    recipe = {"second_epochs": usual["second_epochs"]} | SOURCES[dataset].recipe | method.defaults
+    of_data = SOURCES[dataset].recipe_for(given)
+    recipe = {"second_epochs": usual["second_epochs"]} | of_data | method.defaults
     ratio = given.get("imbalance_ratio", recipe["imbalance_ratio"])
     for r in (None, ratio):
         recipe |= method.constants.get((dataset, r), {})
@@ -54,7 +69,10 @@ def recipe_of(
         # a second stage on another method's run follows that method
         base = METHODS.get(given.get("base", recipe.get("base", usual["base"])), method)
         recipe |= base.published if method.first == "base" else method.published
-    if given.get("backbone", recipe["backbone"]) != recipe["backbone"]:
+    backbone = given.get("backbone", recipe["backbone"])
+    if recipe.get("views"):
+        recipe |= _on_a_trunk(str(backbone), recipe, method, given)
+    elif backbone != recipe["backbone"]:
         for k in ("weights", "frozen_stages"):
             recipe.pop(k, None)  # they belong to the recipe's own backbone
     if given.get("crop", recipe.get("crop")) == "resized":
