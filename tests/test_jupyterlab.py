@@ -1,6 +1,7 @@
 "JupyterLab in a browser: run everything, change a value, run everything again; turn the dial."
 
 import ast
+import contextlib
 import json
 import os
 import re
@@ -44,10 +45,12 @@ def lab(tmp_path_factory):
 
 
 def until(there, seconds=300):
+    "What is there, once it is."
     end = time.monotonic() + seconds
-    while not there():
+    while not (found := there()):
         assert time.monotonic() < end, f"not within {seconds} seconds"
         time.sleep(0.1)
+    return found
 
 
 class Notebook:
@@ -83,12 +86,18 @@ class Notebook:
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]")
         self.wait()
 
+    def written(self, before):
+        "The notebook as it was saved after a time; None while there is none, or half of one."
+        if self.file.stat().st_mtime_ns != before:
+            with contextlib.suppress(ValueError):
+                return nbformat.read(self.file, 4)
+
     def outputs(self):
         "What stands in the saved file below the cells; none of it may be an error."
         before = self.file.stat().st_mtime_ns
         self.menu("File", "Save Notebook")
-        until(lambda: self.file.stat().st_mtime_ns != before)
-        cells = [c for c in nbformat.read(self.file, 4).cells if c.cell_type == "code"]
+        saved = until(lambda: self.written(before))
+        cells = [c for c in saved.cells if c.cell_type == "code"]
         assert not [o for c in cells for o in c.outputs if o.output_type == "error"]
         assert all(c.execution_count for c in cells), "all have run"
         return [json.dumps(c.outputs) for c in cells]
