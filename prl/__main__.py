@@ -232,6 +232,26 @@ def export(
         shell.export(run, file, preference, image_size)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def report(
+    notebook: Annotated[str, typer.Argument(help="train, compare, control, ...")],
+    file: Annotated[str, typer.Argument(help="such as out.ipynb")],
+    given: Annotated[
+        list[str], typer.Argument(metavar="[NAME=VALUE]...", help="its parameters")
+    ] = None,
+):
+    """Run one of the notebooks of the study with parameters (needs the extra `report`).
+
+    \b
+    prl report train out.ipynb dataset=folder data_root=photos
+    prl report compare out.ipynb epochs=2
+    """
+    from prl.study import shell
+
+    with told():
+        shell.report(notebook, file, given or [])
+
+
 def main():
     app(prog_name="prl")
 

@@ -285,6 +285,37 @@ def test_a_cache_without_prediction_sets_shows_the_rest(opened, tmp_path):
     assert page.locator(".sets").inner_text() == "" and len(shown(page)) == 14
 
 
+def pictures(page):
+    "What is written below each test image: the answer, and whether it is marked as right."
+    found = {}
+    for frame in page.locator(".picture").all():
+        answer = frame.locator(".answer").inner_text()
+        found[int(frame.get_attribute("data-image"))] = answer.removeprefix("✓ "), answer[0] == "✓"
+    return found
+
+
+def test_test_images_change_their_label_as_the_library_says(opened, tmp_path):
+    cache = read_cache(measure(Config(runs=str(tmp_path), epochs=2, simplex_steps=1)))
+    page, names = opened(cache, width=400), cache.model.class_names
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    widths = page.locator(".picture img").evaluate_all("all => all.map((one) => one.naturalWidth)")
+    assert 0 < len(widths) <= 12 and set(widths) == {8}, "digits are shown as they are"
+    shown_at = {}
+    for name in ("head", "tail"):
+        page.get_by_role("button", name=name).click()
+        settle(page)
+        shown_at[name] = pictures(page)
+        for image, (answer, right) in shown_at[name].items():
+            best = cache.model.logits(cache.features[[image]], name).argmax().item()
+            assert answer == names[best] and right == (best == cache.labels[image])
+    assert all(shown_at["head"][image] != shown_at["tail"][image] for image in shown_at["head"])
+    assert page.locator(".picture").first.locator("small").inner_text() in names
+
+
+def test_a_cache_without_pictures_has_no_place_for_them(opened):
+    assert opened(committed("digits")).locator(".pictures").inner_text() == ""
+
+
 @pytest.mark.parametrize(
     "settings",
     [

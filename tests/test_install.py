@@ -1,10 +1,14 @@
 "What a user gets who installs the package: from a clone, and from a wheel without one."
 
+import json
 import os
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
-from conftest import of_newcomer, run
+from conftest import ROOT, of_newcomer, run
+from PIL import Image
 
 from prl.control.cache import read_cache
 
@@ -14,13 +18,22 @@ import prl
 for module in pkgutil.walk_packages(prl.__path__, "prl."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
-from prl.fit import Config, fit
-from prl.control.page import export_page
-run = fit(Config(epochs=2, simplex_steps=4))
-from prl.record import examine
-examine(run)
-print(prl.__file__, export_page(run.folder), sep="\\n")
+print(prl.__file__)
 """
+ABSENT = """
+from importlib.machinery import PathFinder
+
+usual = PathFinder.find_spec
+
+
+def find(name, path=None, target=None):  # what the extras bring is as if it were not installed
+    return None if name.split(".")[0] in {names!r} else usual(name, path, target)
+
+
+PathFinder.find_spec = find
+"""
+OF_EXTRAS = "papermill ipykernel nbconvert matplotlib seaborn mpltern anywidget ipywidgets"
+OF_EXTRAS += " distributed dask onnx onnxscript huggingface_hub accelerate timm"
 
 
 @of_newcomer
@@ -47,15 +60,83 @@ def site(clone, tmp_path_factory):
     return site
 
 
-def test_wheel_without_the_clone(site, tmp_path):
-    "Every module imports, digits are trained, the dial's page is written."
-    environment = {k: v for k, v in os.environ.items() if k != "PRL_RUNS"} | {
-        "PYTHONPATH": str(site)
-    }
-    done = run(sys.executable, "-c", WHEEL, cwd=tmp_path, env=environment)
+def environment(site, *first):
+    "Without a folder of runs of the tests: runs go where the command is given."
+    given = {k: v for k, v in os.environ.items() if k != "PRL_RUNS"}
+    return given | {"PYTHONPATH": os.pathsep.join(map(str, (*first, site)))}
+
+
+def test_every_module_of_a_wheel_imports(site, tmp_path):
+    done = run(sys.executable, "-c", WHEEL, cwd=tmp_path, env=environment(site))
     assert done.returncode == 0, done.stderr[-3000:]
-    package, page = done.stdout.splitlines()[-2:]
-    assert package.startswith(str(site))
-    assert "</html>" in (tmp_path / page).read_text()[-200:]
-    folder = (tmp_path / page).parent
-    assert read_cache(folder).model.class_names == list("0123456789")
+    assert done.stdout.startswith(str(site))
+
+
+@pytest.fixture(scope="module")
+def workplace(site, tmp_path_factory):
+    "An empty folder with photographs beside, and the command in it, of the core alone."
+    home = tmp_path_factory.mktemp("workplace")
+    absent = home / "absent"
+    absent.mkdir()
+    (absent / "sitecustomize.py").write_text(ABSENT.format(names=set(OF_EXTRAS.split())))
+    rng = np.random.default_rng(0)
+    for name, n in (("fox", 30), ("hare", 12), ("lynx", 6)):
+        (home / "photos" / name).mkdir(parents=True)
+        for i in range(n):
+            pixels = rng.integers(0, 255, (20, 30, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(home / "photos" / name / f"{i}.png")
+
+    def prl(*given, core=True, cwd=home):
+        known = environment(site, absent) if core else environment(site)
+        return run(sys.executable, "-m", "prl", *given, cwd=cwd, env=known)
+
+    done = prl("train", "photos/", "backbone=resnet32", "epochs=1", "simplex_steps=2")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return home, prl
+
+
+def test_the_core_trains_predicts_and_explores(workplace, tmp_path):
+    "In a folder without a clone; the run remembers where its images lay."
+    home, prl = workplace
+    (folder,) = (home / "runs").iterdir()
+    assert json.loads((folder / "record.json").read_text())["data_root"] == "photos"
+    done = prl("predict", folder.name, "photos/", "--preference", "tail", "--csv", "out.csv")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(pd.read_csv(home / "out.csv")) == 48
+    done = prl("explore", folder, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "</html>" in (folder / "dial.html").read_text()[-200:]
+    assert read_cache(folder).model.class_names == ["fox", "hare", "lynx"]
+    said = prl("export", folder.name, "model.onnx").stderr
+    assert "prl-longtail[export]" in said
+    assert "prl-longtail[report]" in prl("report", "train", "out.ipynb").stderr
+
+
+def test_images_that_have_moved_are_said(workplace):
+    home, prl = workplace
+    (folder,) = (home / "runs").iterdir()
+    (folder / "dial.safetensors").unlink(missing_ok=True)
+    (home / "photos").rename(home / "pictures")
+    try:
+        done = prl("explore", folder.name)
+        assert done.returncode and "give data_root" in done.stderr
+        assert str(home / "photos") in done.stderr and "Traceback" not in done.stderr
+        assert prl("explore", folder.name, "--data_root", "pictures").returncode == 0
+    finally:
+        (home / "pictures").rename(home / "photos")
+
+
+def test_a_wheel_carries_the_run_notebooks(site):
+    "Those of the clone, and what they read."
+    for file in [*(ROOT / "nbs").glob("[a-z]*.ipynb"), ROOT / "reports/published.csv"]:
+        shipped = site / "prl/shipped" / file.relative_to(ROOT)
+        assert shipped.read_bytes() == file.read_bytes(), file
+
+
+@pytest.mark.slow
+def test_a_run_notebook_runs_from_a_wheel(workplace):
+    home, prl = workplace
+    given = ["dataset=digits", "epochs=1", "simplex_steps=2"]
+    done = prl("report", "train", "out.ipynb", *given, core=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (home / "out.ipynb").exists() and list(home.glob("runs/digits*/train.html"))

@@ -7,6 +7,7 @@ __all__ = ['is_picture', 'find_images']
 
 # %% ../../nbs/05_data/find.ipynb #27270f6e
 import glob
+import io
 from pathlib import Path
 from string import Formatter
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from .lists import read_list
 from .own import is_table
+from .tables import read_text, separator
 from ..errors import unknown
 
 # %% ../../nbs/05_data/find.ipynb #90b87f41
@@ -37,10 +39,10 @@ def _below(folder: Path) -> list:
 def _table(file: Path) -> pd.DataFrame:
     if file.suffix == ".parquet":
         return pd.read_parquet(file)
-    with open(file, encoding="utf-8-sig") as opened:
-        header = opened.readline()
-    separator = max(",;\t|", key=header.count)
-    return pd.read_csv(file, dtype=str, sep=separator, encoding="utf-8-sig")
+    text = read_text(file)
+    if not text.strip():
+        raise ValueError(f"{file} is empty: expected a line of names, then a row for each image")
+    return pd.read_csv(io.StringIO(text), dtype=str, sep=separator(text.splitlines()[0]))
 
 
 def _in_table(file: Path, column: str) -> list:
@@ -55,7 +57,7 @@ def _in_table(file: Path, column: str) -> list:
         names = [pattern.format_map(row) for row in table.to_dict("records")]
     if not len(names):
         raise ValueError(f"{file} names no image: expected a path in each row")
-    return [file.parent / str(name) for name in names]
+    return [file.parent / there(str(name), file.parent) for name in names]
 
 # %% ../../nbs/05_data/find.ipynb #f3a09879
 def find_images(

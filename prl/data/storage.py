@@ -78,9 +78,11 @@ def project_path(path) -> Path:
 
 # %% ../../nbs/05_data/storage.ipynb #74898540
 def of_repository(path) -> Path:
-    "What comes with the project: under this project's folder, or in the clone that prl is of."
-    here = project_path(path)
-    return here if here.exists() else Path(prl.__file__).parent.parent / path
+    "What comes with the project: in this project's folder, in prl's clone, or in its wheel."
+    package = Path(prl.__file__).parent
+    clone = package.parent / path
+    every = [project_path(path), clone, package / "shipped" / path]  # setup.py ships it
+    return next((place for place in every if place.exists()), clone)
 
 
 def usual_runs() -> str:
