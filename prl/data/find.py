@@ -14,7 +14,7 @@ from string import Formatter
 import pandas as pd
 from PIL import Image
 
-from .lists import read_list
+from .lists import read_list, there
 from .own import is_table
 from .tables import read_text, separator
 from ..errors import unknown
