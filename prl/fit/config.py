@@ -21,6 +21,7 @@ from prl.fit.field import (
     UNNAMED,
     Count,
     Fraction,
+    Names,
     Natural,
     Positive,
     Share,
@@ -78,7 +79,7 @@ class DataFields(BaseModel):
         None, "of a table: what each image belongs to; held out are whole groups", IMAGES
     )
     part_column: str | None = field(None, "of a table: train, validation or test", IMAGES)
-    leave_out: list[str] = field([], "names of classes that your images are read without", IMAGES)
+    leave_out: Names = field([], "names of classes that your images are read without", IMAGES)
     validation_fraction: Fraction = field(
         0.0, "held out of training where your images bring no validation part", IMAGES
     )
