@@ -44,6 +44,11 @@ TWICE = {
     ),
     "report": (dict(dataset="cifar100"), dict(dataset="digits"), "digits"),
     "benchmark": (dict(only="use", width="reduced", classes=10), dict(classes=5), " 5 classes"),
+    "worth": (
+        dict(methods=["softmax"], splits=1, epochs=1),
+        dict(methods=["dial"]),
+        "post-hoc dial",
+    ),
 }
 # the same with all systems and parts that the notebook has; tested from the project's root
 WHOLE = TWICE | {
@@ -59,6 +64,7 @@ WHOLE = TWICE | {
         "60 images",
     ),
     "benchmark": (dict(width="reduced", classes=10), dict(only="use", classes=5), " 5 classes"),
+    "worth": (dict(epochs=1), dict(methods=["softmax"], splits=1), ", 1 splits"),
 }
 WRONG = [  # notebook, what papermill gives it, what the error says
     ("train", dict(epohcs=3), "unknown parameter 'epohcs'; did you mean 'epochs'"),
@@ -78,6 +84,8 @@ WRONG = [  # notebook, what papermill gives it, what the error says
     ("recipe", dict(holdout=0.0), "never on test images"),
     ("recipe", dict(candidates=[{"schedul": "cosine"}]), "did you mean 'schedule'"),
     ("report", dict(datasets="digits"), "did you mean 'dataset'"),
+    ("worth", dict(splits=0), "splits is 0"),
+    ("worth", dict(validation_fraction=0.0), "no validation part"),
     ("benchmark", dict(only="trian"), "expected all or some of train, tried"),
     (
         "benchmark",
