@@ -125,17 +125,18 @@ def predict(
         str, typer.Option(help='"head", "mostly tail", ".2,.3,.5" (usual: balanced)')
     ] = None,
     csv: Annotated[str, typer.Option(help="table to write (usual: it is printed)")] = None,
-    top: Annotated[int, typer.Option(help="classes to name for each image")] = 3,
     sure: Annotated[
         float, typer.Option(help='probability below which the answer is "unsure"')
     ] = 0.0,
     coverage: Annotated[
         float, typer.Option(help="of prediction sets, 0.9: how often they hold the true class")
     ] = None,
+    goal: Annotated[
+        str, typer.Option(help="file of a goal that was met, of prl goal: goal.json")
+    ] = None,
     column: Annotated[
         str, typer.Option(help='of a table, with the paths, or a pattern: "images/{id}.jpg"')
     ] = None,
-    goal: Annotated[str, typer.Option(help="rule to answer by, a file of `prl goal`")] = None,
 ):
     """Label photographs with a trained run.
 
@@ -143,6 +144,7 @@ def predict(
     prl predict folder_photos-asis-prl-s0 photos/
     prl predict folder_photos-asis-prl-s0 "new/*.jpg" --preference "mostly tail" --csv out.csv
     prl predict folder_photos-asis-prl-s0 table.csv --column file --sure 0.6 --coverage 0.9
+    prl predict folder_photos-asis-prl-s0 photos/ --goal goal.json
     """
     from prl.study import shell
 
@@ -152,11 +154,10 @@ def predict(
             images,
             preference,
             csv,
-            top=top,
             sure=sure,
             coverage=coverage,
-            column=column,
             goal=goal,
+            column=column,
         )
 
 
@@ -181,7 +182,9 @@ def explore(
 
 @app.command()
 def goal(
-    run: Annotated[str, typer.Argument(help="folder or name of a run; or logits of any model, .npz")],
+    run: Annotated[
+        str, typer.Argument(help="folder or name of a run; or logits of any model, .npz")
+    ],
     bounds: Annotated[
         list[str], typer.Argument(help='such as "recall of Blouse >= 80%"; several at once')
     ] = None,

@@ -87,6 +87,9 @@ def train(given: list) -> None:
         print(f"{run.folder}: {cost}, loss {run.history.loss.iloc[-1]:.3f}", flush=True)
 
 # %% ../../nbs/12_study/shell.ipynb #4cea4385
+_SHOWN = 40  # rows of a table that is printed
+
+
 def _said(table, model) -> str:  # what a table of predictions comes to
     counts = table.label.value_counts()
     lines = [f"{counts[name]:7}  {name}" for name in model.class_names if name in counts]
@@ -98,24 +101,37 @@ def _said(table, model) -> str:  # what a table of predictions comes to
         lines.append(f"{len(failed):7}  cannot be read, the first {name} ({why})")
     return "\n".join(lines)
 
+# %% ../../nbs/12_study/shell.ipynb #6418c98b
+def _solution(file, run, model):  # a path, or a name in the run's folder
+    path = Path(file) if Path(file).exists() else find_run(run) / file
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no {file}, here or in the run's folder: `prl goal` leaves one"
+        )
+    solution = read_solution(path)
+    if list(solution.rule.class_names) != list(model.class_names):
+        raise ValueError(f"{path} is for other classes than those of {run}: find it on this run")
+    return solution
 
+# %% ../../nbs/12_study/shell.ipynb #454784bb
 def predict(run, images: list, preference, csv, **asked) -> None:
     "Label files with a trained run: print what they are, or write a table."
-    model = prl.load(run)
+    model, goal = prl.load(run), asked.pop("goal")
     alpha = None if preference is None else _value(preference)
-    goal, coverage = asked.pop("goal"), asked.pop("coverage")
-    asked["goal"] = goal and read_solution(goal)
-    sets = coverage and calibrated(run, model, alpha, coverage)
-    column = asked.pop("column") or model.config.image_column
-    table = model.predict(images, alpha, sets=sets or None, column=column, **asked)
+    goal = _solution(goal, run, model) if goal else None
+    coverage = asked.pop("coverage")
+    sets = coverage and calibrated(run, model, goal.preference if goal else alpha, coverage)
+    usual = getattr(model.config, "image_path", None) or model.config.image_column
+    asked["column"] = asked["column"] or usual
+    table = model.predict(images, alpha, sets=sets or None, goal=goal, **asked)
     if csv:
         written = writable(Path(csv).parent) / Path(csv).name
         atomic_write(written, table.to_csv(index=False, float_format="%.4f").encode())
+        print(_said(table, model), f"Table: {csv} ({len(table)} rows)", sep="\n")
     else:
-        print(table.round(3).to_string(index=False))
-    print(_said(table, model))
-    if csv:
-        print(f"Table: {csv} ({len(table)} rows)")
+        print(table[:_SHOWN].round(3).to_string(index=False))
+        more = f"\n... and {len(table) - _SHOWN} more: --csv FILE writes all"
+        print(more * (len(table) > _SHOWN), _said(table, model), sep="\n")
 
 # %% ../../nbs/12_study/shell.ipynb #c1dc370d
 def goal(run, bounds: list, best=None, cost=None, save=None, data_root=None) -> bool:  # met
