@@ -182,8 +182,9 @@ SMALL_IMAGES = dict(
     few_below=20,
     tau=1.0,
 )
-# your own images: what is chosen after training has images of its own, ours
-OWN = SMALL_IMAGES | dict(validation_fraction=0.15)
+# your own images: what is chosen after training has images of its own, and a first small folder
+# gets enough steps; ours
+OWN = SMALL_IMAGES | dict(validation_fraction=0.15, least_steps=4)
 # photographs: the heads on a network that was trained on ImageNet and stays as it is; ours
 PHOTOGRAPHS = OWN | dict(
     backbone="timm:tf_efficientnet_lite0",

@@ -202,6 +202,7 @@ class ScheduleFields(BaseModel):
     optimizer: Literal["sgd", "adamw"] = field(
         "sgd", "stochastic gradient descent with momentum, or AdamW"
     )
+    least_steps: Natural = field(0, "of an epoch; batches of few images are smaller", BESIDE)
 
 # %% ../../nbs/08_fit/config.ipynb #869b7a47
 class AugmentationFields(BaseModel):

@@ -53,7 +53,7 @@ def steps(
             if run.epoch_ends:
                 run.close_epoch()
             if run.done:
-                run.use_average()
+                run.settle(images)
             if save:
                 run.save()
 

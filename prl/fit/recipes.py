@@ -77,6 +77,8 @@ def recipe_of(
             recipe.pop(k, None)  # they belong to the recipe's own backbone
     if given.get("crop", recipe.get("crop")) == "resized":
         recipe |= dict(pad=0, degrees=0.0)
+    else:
+        recipe.pop("smallest", None)  # of resized crops
     if given.get("schedule") == "onecycle":
         recipe |= dict(warmup=0.3)  # PyTorch's and fastai's
     return within_budget(recipe, given.get("budget"))

@@ -8,6 +8,7 @@ __all__ = ['channel_statistics', 'pretrain', 'check_first', 'first_model', 'star
 # %% ../../nbs/08_fit/stages.ipynb #6df20674
 import torch
 
+from ..data.batches import images_a_step
 from ..data.storage import project_path, read_checkpoint
 from .checkpoint import load
 from .config import Config
@@ -58,7 +59,8 @@ def check_first(config, data) -> None:
     ]
     if about["fingerprint"] != data.fingerprint():
         different.append("it saw other images")
-    if about["step"] < there.epochs * -(-len(data.train.labels) // there.batch_size):
+    images = len(data.train.labels)
+    if about["step"] < there.epochs * -(-images // images_a_step(images, there)):
         different.append("it is not finished")
     if different:
         raise ValueError(

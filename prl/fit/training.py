@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..data.batches import inputs, shuffled
+from ..data.batches import images_a_step, inputs, shuffled
 from ..data.dataset import Data
 from ..data.images import Images
 from ..data.storage import atomic_write
@@ -24,6 +24,7 @@ from .config import Config
 from .machine import made_by
 from .naming import run_folder
 from .processes import of_first, processes, rank
+from .settle import settle
 from .spread import Spread, check_shares, own_share
 from .stages import start
 from .step import Average, Counted, Tally, learning_rate, stage_of, update
@@ -131,7 +132,8 @@ class Training(Progress):
     def __init__(self, config: Config, data: Data, device, bf16: bool):
         images = len(data.train.labels)
         self.folder = run_folder(config)
-        super().__init__(self.folder.name, stage_of(config), -(-images // config.batch_size))
+        per_epoch = -(-images // images_a_step(images, config))
+        super().__init__(self.folder.name, stage_of(config), per_epoch)
         self.config = config
         self.data = data
         self.device = device
@@ -147,6 +149,7 @@ class Training(Progress):
         self.average = Average(self.model, decay) if decay else None
         self.computed = None  # what a frozen backbone makes of the training images
         self.feature_seconds = 0.0  # that it took to compute them or to read them
+        self.in_evaluation = {}  # what `settle` found
         self.made_by = {}  # commit, versions and hardware of the last save
         self.saved = time.monotonic()
         if begun:
@@ -208,6 +211,11 @@ class Training(Progress):
         if self.average is not None:
             self.average.into(self.model, self.steps)
 
+    def settle(self, images) -> None:
+        "What is done to a trained model before it is kept."
+        self.use_average()
+        self.in_evaluation = settle(self, self.computed or images)
+
     def save(self) -> None:
         "Write a checkpoint; of several processes the first does."
         left_out = {
@@ -216,6 +224,7 @@ class Training(Progress):
             *getattr(self.data.train.images, "skipped", []),
         }
         self.made_by = made_by(self.device, self.bf16, self.beside) | {"processes": processes()}
+        self.made_by |= self.in_evaluation
         if self.computed:
             self.made_by["feature_seconds"] = round(self.feature_seconds, 1)
         if left_out:

@@ -9,6 +9,7 @@ __all__ = ['forecast', 'duration']
 import os
 import time
 
+from ..data.batches import images_a_step
 from ..data.dataset import Data
 from ..fit.config import Config
 from ..fit.machine import computing_on, pick_device
@@ -62,7 +63,7 @@ def forecast(
         "training": max(network, reading) if again else network,
         "reading": reading,
         "again": again,
-        "steps": passes * -(-images // config.batch_size),
+        "steps": passes * -(-images // images_a_step(images, config)),
         "batch_size": min(config.batch_size, images),
         "device": device.type,
         "workers": config.workers,

@@ -81,7 +81,8 @@ class Large:
 
     def __init__(self, rank: int, batch: int, device, bf16: bool, size: int = 224):
         method, counts = METHODS["prl_environment"], class_counts(5, 1000, 5)
-        about = dict(dataset="folder", method=method.name, backbone="resnet50", pad=28)
+        about = dict(dataset="folder", method=method.name, backbone="resnet50", weights="none")
+        about |= dict(crop="shift", optimizer="sgd")
         self.config = Config(**about, batch_size=batch, rank=rank)
         self.loss, self.device = method.loss, device
         names = [str(c) for c in range(1000)]
