@@ -128,7 +128,7 @@ class Kept(NamedTuple):
         limit = self.careful if careful else self.value
         return np.maximum(limit - value if self.bound.at_least else value - limit, 0.0)
 
-# %% ../../nbs/10_control/aim.ipynb #4371201c
+# %% ../../nbs/10_control/aim.ipynb #7f799ad3
 class Aim:
     "A goal on labelled images: what answers are worth to it, from their tally."
 
@@ -217,17 +217,15 @@ class Aim:
 
     def tally(self, answered) -> Tally:  # (N,) or (N, P), C where there is none -> (..., C + 1)
         "Count answers."
-        answered = np.asarray(answered)
-        columns = answered.reshape(len(answered), -1)
-        size, settings = len(self.images), columns.shape[1]
-        place = columns + size * np.arange(settings)
-        hit = columns == self.examples.labels[:, None]
-        each = np.broadcast_to(self.counted[:, None], columns.shape)
-        given = np.bincount(place.ravel(), each.ravel(), size * settings)
-        right = np.bincount(place.ravel(), (each * hit).ravel(), size * settings)
-        paid = np.zeros(settings)
-        if self.cost is not None:
-            paid = (each * self.cost[self.examples.labels[:, None], columns]).sum(0)
+        answered, size = np.asarray(answered), len(self.images)
+        counts = []
+        for said in answered.reshape(len(answered), -1).T:
+            right = np.bincount(said, self.counted * (said == self.examples.labels), size)
+            paid = 0.0
+            if self.cost is not None:
+                paid = float(self.counted @ self.cost[self.examples.labels, said])
+            counts.append((right, np.bincount(said, self.counted, size), paid))
+        right, given, paid = (np.array(column) for column in zip(*counts))
         shape = (*answered.shape[1:], size)
         return Tally(right.reshape(shape), given.reshape(shape), paid.reshape(shape[:-1]))
 

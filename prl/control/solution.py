@@ -152,14 +152,15 @@ def _need_possible(aim):
             f"{f', {counts}' if counts else ''}. Loosen one of them, or leave it out"
         )
 
-# %% ../../nbs/10_control/solution.ipynb #d0ceec2b
+# %% ../../nbs/10_control/solution.ipynb #d1fbb96a
 def _bounds(
     aim, plain, after, at_hand
 ) -> pd.DataFrame:  # a row for each bound; of each class, the worst
     rows = {}
     for bound in aim.goal.bounds:
         kept = worst(aim, bound, after)
-        value, low, high, images = measured(aim, kept.figure, after)
+        judged = measured(aim, kept.figure, after)
+        value, low, high, images = judged
         scale = 1 if bound.measure.what == "cost" else 100
         hand = float(aim.value_of(kept.figure, aim.tally(at_hand)))
         rows[str(bound)] = {
@@ -171,7 +172,7 @@ def _bounds(
             "images": round(images, 1),
             "at hand": scale * hand,
             "plain": scale * float(aim.value_of(kept.figure, aim.tally(plain))),
-            "verdict": verdict(kept, value, low, high, hand),
+            "verdict": verdict(kept, judged, hand),
         }
     return pd.DataFrame(rows).T.infer_objects()
 
@@ -188,7 +189,7 @@ def _better(aim, after, plain):  # in what the goal calls best
     values = [float(sums.worth(sums.total(aim.tally(a)))[0]) for a in (after, plain)]
     return values[0] > values[1]
 
-# %% ../../nbs/10_control/solution.ipynb #d6f7d913
+# %% ../../nbs/10_control/solution.ipynb #7c964a36
 def solve(
     examples: Examples,  # labelled images that were not trained on: `prl.control.labelled`
     goal,  # a Goal, or bounds in words
@@ -213,7 +214,7 @@ def solve(
                 break
         if not goal.bounds and not _better(aim, after, plain):
             rule, after = Rule(examples.class_names), plain
-        says = advice(aim, rule, table, bar.update)
+        says = advice(aim, rule, table, plain, after, bar.update)
     met = not len(table) or bool(table.verdict.isin(["sure", "likely"]).all())
     tables = table, summary(aim, plain, after), costs(aim, plain, after)
     return Solution(goal, rule, met, says, *tables)

@@ -48,7 +48,8 @@ _SHARED = (*marked(IMAGES), *marked(BESIDE))
 
 def same_images(config) -> tuple:
     "What runs have in common that read the same images."
-    return tuple(getattr(config, k) for k in marked(IMAGES))
+    given = (getattr(config, k) for k in marked(IMAGES))
+    return tuple(tuple(v) if isinstance(v, list) else v for v in given)  # to be looked up by
 
 
 def shared(config) -> tuple:
