@@ -8,6 +8,7 @@ __all__ = ['log', 'SOURCES', 'OPTIONS', 'Data', 'load', 'load_data']
 # %% ../../nbs/05_data/dataset.ipynb #44127408
 import hashlib
 import logging
+from collections import Counter
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -179,6 +180,10 @@ def _say(data: Data, dataset: str) -> None:
     sizes = [f"{len(part.labels)} {name}" for name, part in parts.items() if part is not None]
     how = f" ({data.split})" if data.split else ""
     log.info("%s: %s images from %s%s", dataset, ", ".join(sizes), data.source, how)
+    alike = Counter(name.casefold() for name in data.class_names)
+    spelt = [name for name in data.class_names if alike[name.casefold()] > 1]
+    if spelt:
+        log.warning("classes whose names differ in case alone: %s", ", ".join(map(repr, spelt)))
     for part, what in (("test", "not measured"), ("validation", "not validated")):
         without = data.without_images(part)
         if without:

@@ -187,8 +187,10 @@ def decode_some(
     with ThreadPoolExecutor() as pool:
         decoded = pool.map(tried, range(len(images)))
         arrays = list(tqdm(decoded, "read", len(images), leave=False, delay=5))
-    for k in sorted(failed):
-        log.warning("left out: %s", failed[k])
+    if failed:
+        first = "".join(f"\n  {failed[k]}" for k in sorted(failed)[:10])
+        more = "\n  ..." if len(failed) > 10 else ""
+        log.warning("left out are %d of %d images:%s%s", len(failed), len(images), first, more)
     kept = [k for k in range(len(images)) if k not in failed]
     if not kept:
         raise ValueError(f"none of {len(images)} images can be read. The first: {failed[0]}")

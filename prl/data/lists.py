@@ -53,15 +53,15 @@ def there(path: str, root: Path) -> str:
 
 
 def _similar(path: str, root: Path, column: str) -> str:
-    "Where a file of the same name lies, in words; or nothing."
-    stem = Path(path).stem
-    if not stem or set(stem) & set("*?[]"):
+    "Where the file of an id lies, in words; or nothing."
+    if set(path) & set("*?[]\\") or Path(path).suffix:
         return ""
-    found = next((f for way in (".", "*", "*/*") for f in root.glob(f"{way}/{stem}.*")), None)
+    ways = ("",) if "/" in path else ("", "*/", "*/*/")
+    found = next((file for way in ways for file in root.glob(f"{way}{path}.*")), None)
     if found is None:
         return ""
     there = found.relative_to(root).as_posix()
-    return f" There is {there}: is image_path {there.replace(stem, f'{{{column}}}')!r}?"
+    return f" There is {there}: is image_path {there.replace(path, f'{{{column}}}')!r}?"
 
 
 def present(

@@ -178,7 +178,8 @@ def _cost(cost: dict) -> str:
     time = f"Training here, on {cost['device']}: about {duration(cost['training'])}"
     reads = f"reading the files takes {duration(cost['reading'])}"
     how = f"beside it, with workers={cost['workers']}" if cost["again"] else "before it"
-    return f"{time} for {cost['steps']:,} steps of {cost['batch_size']} images; {reads} {how}"
+    steps = f"{_count(cost['steps'], 'step')} of {cost['batch_size']} images"
+    return f"{time} for {steps}; {reads} {how}"
 
 
 def _page(found: Checked) -> list:  # of paragraphs
