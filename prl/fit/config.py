@@ -199,10 +199,9 @@ class ScheduleFields(BaseModel):
     average: Fraction = field(
         0.0, "decay a step of the moving average of the weights; 0: the last weights"
     )
-    optimizer: Literal["sgd", "adamw"] = field(
-        "sgd", "stochastic gradient descent with momentum, or AdamW"
-    )
+    optimizer: Literal["sgd", "adamw"] = field("sgd", "gradient descent with momentum, or AdamW")
     least_steps: Natural = field(0, "of an epoch; batches of few images are smaller", BESIDE)
+    backbone_rate: Positive = field(1.0, "of the backbone, as a share of the learning rate")
 
 # %% ../../nbs/08_fit/config.ipynb #869b7a47
 class AugmentationFields(BaseModel):

@@ -30,7 +30,7 @@ from prl.fit.processes import (
     processes,
     rank,
 )
-from .stages import check_first
+from .stages import check_first, check_weights
 from .step import set_rate
 from .training import Run, Training
 
@@ -118,6 +118,8 @@ def under_way(
         check_devices(config)
         apart(_APART, config.processes, config.model_dump_json())  # what they leave is read below
     device, bf16 = join(config)
+    for one in configs:
+        check_weights(one)
     with first_goes_first():
         data = data or load_data(config)
     for one in configs:

@@ -16,7 +16,6 @@ import torch
 from torch import nn
 from torchvision import models
 
-from ..errors import not_installed
 from .small import Branched
 
 # %% ../../nbs/06_model/photograph.ipynb #defdbfcb
@@ -102,8 +101,11 @@ def timm_library():
     "timm, or an error that says how to get it."
     try:
         import timm
-    except ImportError:
-        raise not_installed("timm", "a backbone 'timm:...' needs", "models") from None
+    except ImportError as error:
+        raise ImportError(
+            f"a backbone 'timm:...' needs timm, which cannot be imported ({error}): "
+            "python -m pip install timm"
+        ) from error
     return timm
 
 

@@ -79,8 +79,9 @@ def _download(backbone) -> dict:
         return get()
     except Exception as error:  # network, proxy and hub raise errors of many kinds
         raise OSError(
-            f"could not download the ImageNet weights of {backbone.name!r} ({error}): "
-            f"fetch {url} where there is a network and {place}"
+            f"could not download the ImageNet weights of {backbone.name!r} ({error}). Fetch {url} "
+            f"where there is a network and {place}; or give weights of your own, weights=FILE; "
+            "or train a small network from scratch, backbone=resnet32 with image_size=32"
         ) from error
 
 # %% ../../nbs/06_model/weights.ipynb #c6b8f359
