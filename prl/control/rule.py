@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Rule']
 
-# %% ../../nbs/10_control/rule.ipynb #00c8b724
+# %% ../../nbs/10_control/rule.ipynb #3369221f
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from .labelled import log_probabilities
 from ..model.predict import UNSURE
 
-# %% ../../nbs/10_control/rule.ipynb #4707bc0b
+# %% ../../nbs/10_control/rule.ipynb #b59a7fa7
 @dataclass(frozen=True, eq=False)
 class Rule:
     "How answers are given: `apply(logits)`, the logits being those under `preference`."
