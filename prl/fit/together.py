@@ -46,15 +46,19 @@ def side_by_side(
 _SHARED = (*marked(IMAGES), *marked(BESIDE))
 
 
+def _values(config, names) -> tuple:  # to look runs up by
+    values = (getattr(config, name) for name in names)
+    return tuple(tuple(v) if isinstance(v, list) else v for v in values)
+
+
 def same_images(config) -> tuple:
     "What runs have in common that read the same images."
-    given = (getattr(config, k) for k in marked(IMAGES))
-    return tuple(tuple(v) if isinstance(v, list) else v for v in given)  # to be looked up by
+    return _values(config, marked(IMAGES))
 
 
 def shared(config) -> tuple:
     "What runs have in common that can be trained side by side."
-    return *(getattr(config, k) for k in _SHARED), stage_of(config).epochs
+    return *_values(config, _SHARED), stage_of(config).epochs
 
 # %% ../../nbs/08_fit/together.ipynb #fca542da
 def check_together(configs: list) -> None:
