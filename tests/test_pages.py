@@ -1,5 +1,6 @@
 "Every command of the pages that people read: run as printed, but short."
 
+import os
 import re
 import subprocess
 
@@ -14,6 +15,7 @@ from test_commands import parquet_cifar
 from prl.errors import nearest
 from prl.fit.config import Config
 from prl.longtail import class_counts
+from prl.model.packaged import packaged_weights, write_weights
 
 PAGES = ["README.md", "CONTRIBUTING.md", "data/README.md"]
 PAGES += sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))
@@ -51,7 +53,24 @@ def shortened(command):
 
 
 @pytest.fixture(scope="session")
-def stocked_newcomer(trained_newcomer):
+def hub(tmp_path_factory):
+    "The cache of the Hugging Face hub, with the weights that photographs start from."
+    try:
+        packaged_weights()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    home = tmp_path_factory.mktemp("hub")
+    repository = home / "hub/models--timm--tf_efficientnet_lite0.in1k"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs/main").write_text("0" * 40)
+    write_weights(snapshot / "model.safetensors")
+    os.environ |= {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="session")
+def stocked_newcomer(trained_newcomer, hub):
     "With images where the pages say that they are."
     parquet_cifar(trained_newcomer / "data/cifar100", class_counts(500, 100, 100), 5)
     rng = np.random.default_rng(0)

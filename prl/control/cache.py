@@ -21,7 +21,7 @@ from .portable import Cache, opened, pack
 from ..data.environments import Environments
 from ..data.storage import atomic_write, find_run, project_path, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
-from ..fit.config import Config
+from ..fit.config import Config, stored
 from ..fit.naming import identity
 from ..fit.origin import data_of
 from ..method.dial import DialHeads
@@ -114,7 +114,7 @@ def _digest(weights: Path):  # of the tensors alone: metadata has times in it
 
 # %% ../../nbs/10_control/cache.ipynb #7597b92a
 def _about(folder, record, model, environments):  # what made it, and the names of what it holds
-    config = Config(**record["config"])
+    config = stored(record["config"])
     return {
         "format": FORMAT,
         "config": identity(config),
@@ -142,7 +142,7 @@ def write_cache(
     folder = find_run(run)
     _controllable(folder)
     model, record = load(folder), read_json(folder / "record.json")
-    config = Config(**record["config"])
+    config = stored(record["config"])
     kind = _kind(folder, model.head)
     data = data_of(folder, data_root)
     environments = Environments.of(data, config)
@@ -189,7 +189,7 @@ def _read(path: Path) -> Cache:
             f"{path} has format {about.get('format')!r}, this version reads {FORMAT!r}: {again}"
         )
     try:
-        Config(**about["config"])
+        stored(about["config"])
     except ValueError as error:
         raise ValueError(f"{path} is of another version of prl ({error}): {again}") from None
     return opened(path, about, tensors)

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..data.environments import Environments
 from ..fit.checkpoint import set_weights
-from ..fit.config import Config
+from ..fit.config import stored
 from ..method.registry import METHODS
 from ..model.features import predict
 from ..model.network import Model
@@ -90,7 +90,7 @@ class Cache(NamedTuple):
 
 # %% ../../nbs/10_control/portable.ipynb #34b1d504
 def _model_of(path, about, weights):  # heads without a backbone
-    config = Config(**about["config"])
+    config = stored(about["config"])
     branches, classes, _ = about["shape"]
     counts = torch.tensor(about["train_counts"])
     log_prior = (counts / counts.sum()).log()

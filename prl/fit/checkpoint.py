@@ -18,7 +18,7 @@ from ..data.dataset import SOURCES
 from ..data.decode import CENTRE
 from ..data.storage import atomic_write, find_run, read_checkpoint, read_json
 from ..data.view import View
-from .config import Config
+from .config import Config, stored
 from .naming import differences, identity, run_folder
 from ..method.registry import METHODS
 
@@ -122,7 +122,7 @@ def unfinished(
     if "history" not in about:
         return ""
     try:
-        config = Config(**about["config"])
+        config = stored(about["config"])
     except ValueError:
         return ""  # of another version of prl, which whoever needs the config will say
     done, wanted = len(about["history"]), max(1, METHODS[config.method].epochs(config))
@@ -170,7 +170,7 @@ def load(
     lacks = unfinished(about)
     if lacks:
         log.warning("%s: %s; train it again, and it goes on from there", path.parent, lacks)
-    config, channels = Config(**about["config"]), about["channels"]
+    config, channels = stored(about["config"]), about["channels"]
     plain = [0.0] * channels, [1.0] * channels  # the weights bring the real mean and deviation
     names, counts = about["class_names"], about["train_counts"]
     model = METHODS[config.method].build(config, names, counts, *plain)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..data.dataset import SOURCES
 from ..data.storage import project_path
-from .config import Config
+from .config import Config, stored
 from .field import OF_METHOD, UNNAMED
 from .parts import fields_of, marked
 from ..method.registry import METHODS
@@ -101,10 +101,10 @@ def _same(name: str, there, here) -> bool:
     return there == here
 
 
-def differences(stored: dict, config: Config) -> list:  # in words; empty for the same run
+def differences(kept: dict, config: Config) -> list:  # in words; empty for the same run
     "How a stored config differs from another."
     try:
-        there = identity(Config(**stored))
+        there = identity(stored(kept))
     except ValueError as error:
         return [f"its config is of another version of prl ({error})"]
     return [

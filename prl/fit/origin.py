@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..data.dataset import Data, load_data
 from ..data.storage import find_run, project_path, read_json
-from .config import Config
+from .config import Config, stored
 
 # %% ../../nbs/08_fit/origin.ipynb #2af11afc
 def kept_place(
@@ -41,7 +41,7 @@ def config_of(
     folder = find_run(run)
     record = read_json(folder / "record.json")
     place = data_root or found_place(record.get("data_root", "data"), folder)
-    return Config(**record["config"], data_root=str(place))
+    return stored(record["config"] | {"data_root": str(place)})
 
 
 def data_of(

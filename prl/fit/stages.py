@@ -11,7 +11,7 @@ import torch
 from ..data.batches import images_a_step
 from ..data.storage import project_path, read_checkpoint
 from .checkpoint import load
-from .config import Config
+from .config import Config, stored
 from .field import FIRST
 from .naming import first_stage, run_folder
 from .parts import marked
@@ -64,7 +64,7 @@ def check_first(config, data) -> None:
             f"first is {config.first!r}, whose weights do not say how they were trained "
             f"(a model that was saved to give away does not). {how}"
         )
-    there = Config(**about["config"])
+    there = stored(about["config"])
     different = [
         f"{k} is {getattr(there, k)!r} there and {getattr(wanted, k)!r} here"
         for k in marked(FIRST)
