@@ -65,7 +65,7 @@ def notebooks():
 
 
 # Their cells start processes that begin where the first began, which a fork has lost.
-BY_ITSELF = ("05_data/images.ipynb",)
+BY_ITSELF = ("05_data/images.ipynb", "05_data/variants.ipynb")
 
 
 @pytest.mark.parametrize("notebook", [*notebooks()])

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 
 import nbformat
@@ -80,6 +81,7 @@ def stocked_newcomer(trained_newcomer, hub):
         for i in range(n):
             pixels = rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{i}.jpg")
+    shutil.copy(folder / "0.jpg", trained_newcomer / "photo.jpg")
     return trained_newcomer
 
 

@@ -21,8 +21,8 @@ from .portable import Cache, opened, pack
 from ..data.environments import Environments
 from ..data.storage import atomic_write, find_run, project_path, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished
-from ..fit.config import Config, stored
-from ..fit.naming import identity
+from ..fit.config import Config
+from ..fit.naming import identity, stored
 from ..fit.origin import data_of
 from ..method.dial import DialHeads
 from ..method.released import ReleasedHeads

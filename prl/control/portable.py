@@ -15,7 +15,7 @@ from torch import nn
 
 from ..data.environments import Environments
 from ..fit.checkpoint import set_weights
-from ..fit.config import stored
+from ..fit.naming import stored
 from ..method.registry import METHODS
 from ..model.features import predict
 from ..model.network import Model

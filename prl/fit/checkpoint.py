@@ -18,8 +18,8 @@ from ..data.dataset import SOURCES
 from ..data.decode import CENTRE
 from ..data.storage import atomic_write, find_run, read_checkpoint, read_json
 from ..data.view import View
-from .config import Config, stored
-from .naming import differences, identity, run_folder
+from .config import Config
+from .naming import differences, identity, run_folder, stored
 from ..method.registry import METHODS
 
 log = logging.getLogger("prl")

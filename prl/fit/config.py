@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DataFields', 'MethodFields', 'SecondStageFields', 'ModelFields', 'ScheduleFields', 'AugmentationFields', 'RunFields',
-           'Config', 'stored']
+           'Config']
 
 # %% ../../nbs/08_fit/config.ipynb #460891f1
 from typing import Literal
@@ -297,12 +297,3 @@ def _explain(error: dict) -> str:  # as pydantic gives it -> "epochs is 0: input
     if not name:
         return message
     return f"{name} is {error['input']!r}: {message[0].lower() + message[1:]}"
-
-# %% ../../nbs/08_fit/config.ipynb #781e9d64
-def stored(
-    fields: dict,  # of a record or a checkpoint, name -> value
-) -> Config:
-    "The config of a run on disk; a field that came later has its default there."
-    later = {k: f.default for k, f in Config.model_fields.items() if k not in fields}
-    known = {k: v for k, v in later.items() if isinstance(v, bool | int | float | str | list)}
-    return Config(**known | fields)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..data.dataset import Data, load_data
 from ..data.storage import find_run, project_path, read_json
-from .config import Config, stored
+from .config import Config
+from .naming import stored
 
 # %% ../../nbs/08_fit/origin.ipynb #2af11afc
 def kept_place(

@@ -11,9 +11,9 @@ import torch
 from ..data.batches import images_a_step
 from ..data.storage import project_path, read_checkpoint
 from .checkpoint import load
-from .config import Config, stored
+from .config import Config
 from .field import FIRST
-from .naming import first_stage, run_folder
+from .naming import first_stage, run_folder, stored
 from .parts import marked
 from .step import make_optimizer, stage_of
 from ..method.contract import adopt
