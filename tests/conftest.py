@@ -25,6 +25,8 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    # a group stays in one process: begun last, it would run on when all else is done
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
     if not config.getoption("--slow"):
         for item in items:
             if item.get_closest_marker("slow"):
