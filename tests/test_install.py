@@ -95,6 +95,7 @@ def workplace(site, tmp_path_factory):
     return home, prl
 
 
+@pytest.mark.slow
 def test_the_core_trains_predicts_and_explores(workplace, tmp_path):
     "In a folder without a clone; the run remembers where its images lay."
     home, prl = workplace

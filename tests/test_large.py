@@ -70,7 +70,10 @@ def opened():
 
 
 @pytest.mark.xdist_group("large")
-@pytest.mark.parametrize("dataset", LAYOUTS)
+@pytest.mark.parametrize(
+    "dataset",
+    ["places_lt", *(pytest.param(k, marks=pytest.mark.slow) for k in LAYOUTS if k != "places_lt")],
+)
 def test_large_data_sets_from_check_to_report(dataset, opened, tmp_path):
     root, runs = tree(dataset, tmp_path / "data"), tmp_path / "runs"
     found = prl.data.check(dataset, root).set_index("what")

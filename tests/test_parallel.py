@@ -183,6 +183,7 @@ def test_fit_starts_its_processes(home):
     )
 
 
+@pytest.mark.slow
 def test_from_the_shell(tmp_path):
     done = python(
         *TWO,
