@@ -14,7 +14,7 @@ import pandas as pd
 # %% ../../nbs/10_control/guard.ipynb #af89eae3
 def worth() -> pd.DataFrame:
     "What estimates were worth: a row for each way, calibration, number of classes and of images."
-    with files("prl.control").joinpath("worth.csv").open() as file:
+    with files("prl.control").joinpath("set_sizes.csv").open() as file:
         return pd.read_csv(file)
 
 

@@ -148,12 +148,8 @@ def _divided(
     seed: int,
 ) -> tuple:  # part -> Images, and in words how they were made that the files did not bring
     "The parts of a data set, with its long tail cut."
-    pool, test, validation, made = (
-        _Pool(found.train, found.groups, seed),
-        found.test,
-        found.validation,
-        [],
-    )
+    pool = _Pool(found.train, found.groups, seed)
+    test, validation, made = found.test, found.validation, []
     if test is None:
         pool, test = pool.hold_out(shares["test"], "test")
         made.append(f"test is {shares['test']:.0%} of the images")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torchvision.datasets import ImageFolder
 
+from .find import is_picture
 from .images import Images
 from .parts import by_part, part_of
 from .source import OWN, PHOTOGRAPHS, Contents, Reading, Source, need_folder, shown, without
@@ -86,11 +86,10 @@ class _Found(ImageFolder):
         *above, name = Path(path).relative_to(self.root).parts
         if any(part[0] == "." or part in _HIDDEN for part in (*above, name)):
             return False
-        kind = Path(name).suffix.lower()
-        readable = Image.registered_extensions().get(kind) in Image.OPEN
-        if not readable:
-            self.strange[kind] += 1
-        return readable
+        if is_picture(name):
+            return True
+        self.strange[Path(name).suffix.lower()] += 1
+        return False
 
 # %% ../../nbs/05_data/folder.ipynb #bdfc1e9b
 def read_folder(reading: Reading) -> Contents:

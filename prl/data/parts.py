@@ -82,9 +82,8 @@ def _folds(labels, groups, share: float, seed: int) -> np.ndarray:  # (N,), bool
     held = np.zeros(len(labels), dtype=bool)
     deal = StratifiedGroupKFold(folds, shuffle=True, random_state=seed // folds)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of classes with fewer images than folds: they are met below
+        # of classes with fewer images than folds: they are met below
+        warnings.simplefilter("ignore")
         dealt = [index for _, index in deal.split(labels, labels, groups)]
     for k in range(taken):
         held[dealt[(seed + k) % folds]] = True

@@ -87,9 +87,8 @@ def alike(
     some, others = (part[part.error == ""] for part in (some, others))
     left, right, found = _signs(some), _signs(others), []
     for start in tqdm(range(0, len(left), 1024), "compare", leave=False, delay=2):
-        agree = (
-            left[start : start + 1024] @ right.T
-        )  # bits that are the same, less those that differ
+        # bits that are the same, less those that differ
+        agree = left[start : start + 1024] @ right.T
         bits = ((left.shape[1] - agree) / 2).astype(int)
         found += [(start + i, j, bits[i, j]) for i, j in zip(*np.nonzero(bits <= most))]
     found = [(int(some.index[i]), int(others.index[j]), int(bits)) for i, j, bits in found]

@@ -185,7 +185,8 @@ SMALL_IMAGES = dict(
 # your own images: what is chosen after training has images of its own, and a first small folder
 # gets enough steps; ours
 OWN = SMALL_IMAGES | dict(validation_fraction=0.15, least_steps=4)
-# photographs: the heads on a network that was trained on ImageNet and stays as it is; ours
+# photographs: the heads on a network that was trained on ImageNet and stays as it is; ours, first
+# values: rate, decay, epochs and batch are not yet chosen on validation images
 PHOTOGRAPHS = OWN | dict(
     backbone="timm:tf_efficientnet_lite0",
     weights="imagenet",
