@@ -12,9 +12,9 @@ import pandas as pd
 import seaborn as sns
 from scipy import stats
 
+from ..control.answered import Answered
+from ..control.rivals import macro_f1
 from .style import themed
-from ..study.answered import Answered
-from ..study.rivals import macro_f1
 
 # %% ../../nbs/13_report/worth.ipynb #90eecaab
 MEASURES = ["overall", "balanced", "macro-F1"]
