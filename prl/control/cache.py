@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save
 
 from .conformal import enough, over_simplex
-from .pictures import pictures
 from .portable import Cache, opened, pack
+from .thumbnails import pictures
 from ..data.environments import Environments
 from ..data.storage import atomic_write, find_run, project_path, read_checkpoint, read_json
 from ..fit.checkpoint import load, unfinished

@@ -13,8 +13,9 @@ from itertools import combinations
 import pandas as pd
 
 from ..data.dataset import SOURCES, Data, load_data
+from ..data.duplicates import alike, same_files
 from ..data.images import Files
-from ..data.pictures import alike, look_at, same_files
+from ..data.inspect import look_at
 from ..fit.config import Config
 from .forecast import duration, forecast
 
@@ -28,7 +29,7 @@ class Checked:
 
     dataset: str
     data: Data  # the parts that training would have, images still in their files
-    # a row a file that the parts have: part, class and what `prl.data.pictures.look_at` found;
+    # a row a file that the parts have: part, class and what `prl.data.inspect.look_at` found;
     # None where images are not in files of their own
     pictures: pd.DataFrame | None
     same: list  # of lists of places in `pictures`: files of the same bytes

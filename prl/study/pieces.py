@@ -22,7 +22,7 @@ from ..fit.step import Tally, make_optimizer, set_rate, update
 from ..fit.training import Training
 from ..longtail import class_counts
 from ..method.registry import METHODS
-from .photographs import make_photographs
+from .readers import make_photographs
 from .timing import seconds
 
 # %% ../../nbs/12_study/pieces.ipynb #9e25b691
