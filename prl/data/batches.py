@@ -103,7 +103,7 @@ def on_device(data, device):
         return data
     if device.type == "cuda" and data.images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
         return data
-    return type(data)(*(part.to(device) for part in data))
+    return data._replace(images=data.images.to(device), labels=data.labels.to(device))
 
 
 def _sent(x, device):

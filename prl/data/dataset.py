@@ -17,7 +17,7 @@ import torch
 from .cifar import CIFAR10, CIFAR100
 from .embeddings import FEATURES
 from .folder import FOLDER
-from .images import Files, Images, check_files, content, take
+from .images import Files, Images, check_files, content
 from .lists import LIST
 from .parquet import PARQUET
 from .parts import SPARED, held_out
@@ -123,16 +123,13 @@ class _Pool:
     "Images that parts are held out of."
 
     images: Images
-    groups: np.ndarray | None
     seed: int
 
     def at(self, index) -> "_Pool":
-        images = Images(take(self.images.images, index), self.images.labels[index])
-        groups = None if self.groups is None else self.groups[index]
-        return _Pool(images, groups, self.seed)
+        return _Pool(self.images.at(index), self.seed)
 
     def hold_out(self, share: float, part: str) -> tuple:  # what stays, and the part's Images
-        held = held_out(self.images.labels.numpy(), share, part, self.groups, self.seed)
+        held = held_out(self.images.labels.numpy(), share, part, self.images.groups, self.seed)
         if not held.any():
             raise ValueError(
                 f"no class has images enough to give one to the {part} part: "
@@ -148,7 +145,7 @@ def _divided(
     seed: int,
 ) -> tuple:  # part -> Images, and in words how they were made that the files did not bring
     "The parts of a data set, with its long tail cut."
-    pool = _Pool(found.train, found.groups, seed)
+    pool = _Pool(found.train, seed)
     test, validation, made = found.test, found.validation, []
     if test is None:
         pool, test = pool.hold_out(shares["test"], "test")
@@ -202,7 +199,7 @@ def _contents(source: Source, reading: Reading) -> Contents:
                     "it is for your own images, leave it out"
                 )
     found = source.read(reading)
-    if reading.group_column and found.groups is None:
+    if reading.group_column and found.train.groups is None:
         raise ValueError(
             f"group_column is {reading.group_column!r}, but dataset is {source.name!r}, which has "
             "no columns: leave it out, or write a table (dataset 'list')"

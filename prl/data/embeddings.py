@@ -152,7 +152,7 @@ def read_features(reading: Reading) -> Contents:
         [part.labels for part in parts.values()], _names_of(reading.root, parts)
     )
     sets = {
-        name: Images(torch.from_numpy(part.features)[:, :, None, None], labels)
+        name: Images(torch.from_numpy(part.features)[:, :, None, None], labels, part.groups)
         for (name, part), labels in zip(parts.items(), numbered)
     }
     found = Contents(
@@ -161,7 +161,6 @@ def read_features(reading: Reading) -> Contents:
         names,
         f"the features in {shown(reading.root)}",
         sets.get("validation"),
-        parts["train"].groups,
     )
     return found.leaving_out(reading.leave_out)
 

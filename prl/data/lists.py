@@ -187,7 +187,8 @@ def read_own_list(reading: Reading) -> Contents:
     for (part, listed), labels in zip(parts.items(), numbers):
         images, kept = reading.keep(listed.paths, root)
         left_out += np.delete(listed.paths, kept).tolist()
-        sets[part], parts[part] = Images(images, labels[kept]), listed.at(kept)
+        parts[part] = listed.at(kept)
+        sets[part] = Images(images, labels[kept], parts[part].groups)
     if reading.group_column:
         _warn_of_shared(parts, reading.group_column)
     return Contents(
@@ -196,7 +197,6 @@ def read_own_list(reading: Reading) -> Contents:
         names,
         f"the lists in {shown(reading.root)}",
         sets.get("validation"),
-        parts["train"].groups,
         tuple(left_out),
     )
 

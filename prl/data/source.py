@@ -17,7 +17,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from .decode import decode_all, decode_some
-from .images import Files, Images, take
+from .images import Files, Images
 from .parts import split_classes
 from ..errors import unknown
 from ..longtail import RATIOS
@@ -89,7 +89,6 @@ class Contents:
     class_names: list
     where: str  # it came from, in words
     validation: Images | None = None  # None: it is held out where one is asked for
-    groups: np.ndarray = None  # (N,), what each training image belongs to; None: to nothing
     left_out: tuple = ()  # files that are missing or could not be read
 
     def leaving_out(self, leave_out) -> "Contents":
@@ -106,9 +105,8 @@ class Contents:
             if images is None:
                 continue
             kept = np.flatnonzero(number[images.labels] >= 0)
-            changed[part] = Images(take(images.images, kept), number[images.labels[kept]])
-            if part == "train" and self.groups is not None:
-                changed["groups"] = self.groups[kept]
+            images = images.at(kept)
+            changed[part] = images._replace(labels=number[images.labels])
         return replace(self, **changed)
 
 # %% ../../nbs/05_data/source.ipynb #b9ae1d4e

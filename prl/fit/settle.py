@@ -48,10 +48,10 @@ _SEEN = 512  # training images, of those in files a quarter
 @torch.no_grad()
 def evaluation_loss(
     run,  # a `Training`
-    train,  # images and labels
+    train,  # `Images`
 ) -> float:  # nats
     "The training loss of some training images, by the model as it is evaluated."
-    images, labels = train
+    images, labels = train.images, train.labels
     if isinstance(images, Computed):
         labels = labels[images.kept.to(labels.device)]
         images = images.centres
