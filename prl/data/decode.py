@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from tqdm import tqdm
 
@@ -118,9 +118,13 @@ def upright(
         with opened(image) as file:
             picture = _with_eight_bits(_turned(file), file.format)
             return _opaque(picture).convert("RGB")
+    except FileNotFoundError as error:
+        raise ValueError(f"cannot read image {name}: there is no such file") from error
     except _UNREADABLE as error:
+        # Pillow's own word would name the file again, or an object in memory
+        why = "it is no picture" if isinstance(error, UnidentifiedImageError) else error
         raise ValueError(
-            f"cannot read image {name}: {error}. Is the file whole? Replace or remove it."
+            f"cannot read image {name}: {why}. Is the file whole? Replace or remove it."
         ) from error
 
 # %% ../../nbs/05_data/decode.ipynb #04f74c5b

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torchvision.datasets import ImageFolder
 
-from .find import is_picture
+from .find import is_hidden, is_picture
 from .images import Images
 from .parts import by_part, part_of
 from .source import OWN, PHOTOGRAPHS, Contents, Reading, Source, need_folder, shown, without
@@ -23,13 +23,9 @@ from .source import OWN, PHOTOGRAPHS, Contents, Reading, Source, need_folder, sh
 log = logging.getLogger("prl")
 
 # %% ../../nbs/05_data/folder.ipynb #ac3c6657
-_HIDDEN = ("@eaDir", "__MACOSX")  # what network drives and archives leave; dots hide the others
-
-
 def _below(folder) -> list:  # of names
     "The folders in a folder, without those that systems make for themselves."
-    found = (f for f in os.scandir(folder) if f.is_dir())
-    return sorted(f.name for f in found if f.name[0] != "." and f.name not in _HIDDEN)
+    return sorted(f.name for f in os.scandir(folder) if f.is_dir() and not is_hidden(f.name))
 
 
 def _split_folders(root: Path) -> dict:  # part -> folder; the pool of all parts is training
@@ -83,12 +79,11 @@ class _Found(ImageFolder):
         return names, {name: c for c, name in enumerate(names)}
 
     def _is_image(self, path) -> bool:
-        *above, name = Path(path).relative_to(self.root).parts
-        if any(part[0] == "." or part in _HIDDEN for part in (*above, name)):
+        if is_hidden(Path(path).relative_to(self.root)):
             return False
-        if is_picture(name):
+        if is_picture(path):
             return True
-        self.strange[Path(name).suffix.lower()] += 1
+        self.strange[Path(path).suffix.lower()] += 1
         return False
 
 # %% ../../nbs/05_data/folder.ipynb #bdfc1e9b

@@ -26,7 +26,7 @@ from ..fit.config import Config
 from ..fit.loop import fit
 from ..fit.processes import leave, rank
 from ..model.export import writable
-from ..model.predict import UNSURE
+from ..model.predict import UNSURE, labelled, unreadable_in
 from ..record import budget, examine
 from .notebook import execute
 
@@ -95,10 +95,6 @@ def _said(table, model) -> str:  # what a table of predictions comes to
     lines = [f"{counts[name]:7}  {name}" for name in model.class_names if name in counts]
     if "answer" in table:
         lines.append(f"{(table.answer == UNSURE).sum():7}  {UNSURE}")
-    failed = table.attrs["unreadable"]
-    if failed:
-        name, why = next(iter(failed.items()))
-        lines.append(f"{len(failed):7}  cannot be read, the first {name} ({why})")
     return "\n".join(lines)
 
 # %% ../../nbs/12_study/shell.ipynb #6418c98b
@@ -123,7 +119,7 @@ def predict(run, images: list, preference, csv, **asked) -> None:
     sets = coverage and calibrated(run, model, goal.preference if goal else alpha, coverage)
     usual = getattr(model.config, "image_path", None) or model.config.image_column
     asked["column"] = asked["column"] or usual
-    table = model.predict(images, alpha, sets=sets or None, goal=goal, **asked)
+    table = labelled(model, images, preference=alpha, sets=sets or None, goal=goal, **asked)
     if csv:
         written = writable(Path(csv).parent) / Path(csv).name
         atomic_write(written, table.to_csv(index=False, float_format="%.4f").encode())
@@ -132,6 +128,8 @@ def predict(run, images: list, preference, csv, **asked) -> None:
         print(table[:_SHOWN].round(3).to_string(index=False))
         more = f"\n... and {len(table) - _SHOWN} more: --csv FILE writes all"
         print(more * (len(table) > _SHOWN), _said(table, model), sep="\n")
+    if table.attrs["unreadable"]:
+        print(unreadable_in(table), file=sys.stderr)
 
 # %% ../../nbs/12_study/shell.ipynb #c1dc370d
 def goal(run, bounds: list, best=None, cost=None, save=None, data_root=None) -> bool:  # met
