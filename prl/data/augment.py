@@ -69,11 +69,13 @@ def mixing(
     n: int,
     alpha: float,  # of Beta(alpha, alpha); larger blends more
     generator: torch.Generator,
+    each: str = "image",  # what a λ is drawn for: "image" or "batch"
 ) -> tuple:  # share (n,), other (n,): what `mixup` takes
     "`λ ~ Beta(alpha, alpha)` and a partner for each image."
+    drawn = n if each == "image" else 1
     # torch.distributions.Dirichlet takes no generator; this is the operation that it calls
-    share = torch._sample_dirichlet(torch.full((n, 2), float(alpha)), generator)[:, 0]
-    return share, torch.randperm(n, generator=generator)
+    share = torch._sample_dirichlet(torch.full((drawn, 2), float(alpha)), generator)[:, 0]
+    return share.expand(n), torch.randperm(n, generator=generator)
 
 
 def mixup(

@@ -86,7 +86,7 @@ def _numbers(config, draw, step, n) -> tuple:
     generator = generator_for(config.seed, 1, step)
     turn = torch.rand(n, 4, generator=generator)
     if config.mixup:
-        share, other = mixing(n, config.mixup, generator)
+        share, other = mixing(n, config.mixup, generator, config.mixing)
     else:
         share, other = turn.new_empty(0), torch.empty(0, dtype=torch.long)
     return turn, share, other, *draw(config, generator)

@@ -202,7 +202,11 @@ PHOTOGRAPHS = OWN | dict(
     pad=28,
     degrees=0.0,
 )
-SMALL_NETWORKS = "resnet32", "cnn"  # for images of about 32 x 32 and of 8 x 8 pixels
+SMALL_NETWORKS = (
+    "resnet32",
+    "resnet32_bbn",
+    "cnn",
+)  # for images of about 32 x 32 and of 8 x 8 pixels
 SMALL = 64  # pixels: smaller images are for them
 
 # %% ../../nbs/05_data/source.ipynb #0637957a

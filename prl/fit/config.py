@@ -102,6 +102,10 @@ class MethodFields(BaseModel):
     margin: Weight = field(0.5, "LDAM's largest, as a cosine")
     diversity: Weight = field(0.45, "RIDE's λ on CIFAR100-LT")
     lade_weight: Weight = field(0.1, "of the LADER term")
+    lade_penalty: Weight = field(0.1, "λ of the LADER term's squared log-mean")
+    lade_importance: Literal["image", "class"] = field(
+        "image", "whose prior weighs an image in LADER's mean"
+    )
 
 # %% ../../nbs/08_fit/config.ipynb #3b78d6ea
 class SecondStageFields(BaseModel):
@@ -221,6 +225,7 @@ class AugmentationFields(BaseModel):
     flip: bool = field(RECIPE, "mirror half of the images")
     degrees: Weight = field(RECIPE, "largest rotation to either side")
     mixup: Weight = field(0.0, "alpha of its Beta distribution; 0 is off")
+    mixing: Literal["image", "batch"] = field("image", "what each λ of mixup is drawn for")
     smoothing: Fraction = field(0.0, "share of each label that is spread over all classes")
 
 # %% ../../nbs/08_fit/config.ipynb #7fed4aea
@@ -246,6 +251,10 @@ class RunFields(BaseModel):
     processes: Count = field(1, "that train together, a GPU each, as one would alone", UNNAMED)
     simplex_steps: Count = field(
         20, "intervals along an edge of the preference grid; 20 give 231 preferences"
+    )
+    # it takes about a third of an epoch's time, and decides nothing
+    test_every: Natural = field(
+        0, "epochs between looks at test accuracy, which only the history keeps; 0: none", UNNAMED
     )
     checkpoint_minutes: Weight = field(
         0.0, "between checkpoints; 0: after every epoch, on a GPU a minute", UNNAMED

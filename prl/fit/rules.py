@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..data.dataset import SOURCES
 from ..errors import nearest, unknown
-from .recipes import recipe_of, variant
+from .recipes import PUBLISHED, recipe_of, variant
 from ..method.contract import Method
 from ..method.registry import METHODS
 
@@ -242,7 +242,7 @@ def filled(
 # %% ../../nbs/08_fit/rules.ipynb #e9e33af2
 def set_by_methods() -> set:
     "The fields that a method may set where the user does not."
-    tables = []
+    tables = [PUBLISHED]
     for method in METHODS.values():
         tables += [method.settings, method.defaults, method.published, *method.constants.values()]
     return set().union(*tables)

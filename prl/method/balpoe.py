@@ -33,6 +33,7 @@ BALPOE = Method(
     "balpoe",
     title="BalPoE",
     source="Sanchez Aimar et al., Balanced Product of Calibrated Experts, CVPR 2023",
+    reports="last",
     loss=balpoe_objective,
     head=fixed_heads(uniform_prior),
     draw=draw_corners,

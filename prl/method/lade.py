@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from ..loss import logit_adjusted_loss
 from prl.method.contract import (
     FIXED,
-    LOGIT_ADJUSTED,
+    LADE_CIFAR,
     Losses,
     Method,
     fixed_heads,
@@ -28,13 +28,15 @@ def lader(
     target: torch.Tensor,  # (N,)
     log_prior: torch.Tensor,  # (C,), log π
     penalty: float = 0.1,  # λ of the squared log-mean
+    importance: str = "image",  # weights of an image's class, or of the column's: "class"
 ) -> torch.Tensor:  # scalar, nats
     "LADER (Hong et al. 2021, LADE); classes that the batch lacks have no first term."
     n, c = logits.shape
     own = F.one_hot(target, c).to(logits.dtype)
     first = (logits * own).sum(0) / own.sum(0).clamp(min=1)
-    importance = -math.log(c) - log_prior[target]  # (N,), log p_u(y_i) / p_s(y_i)
-    second = torch.logsumexp(logits + importance[:, None], 0) - math.log(n)  # (C,)
+    log_ratio = -math.log(c) - log_prior  # (C,), log p_u / p_s
+    weights = log_ratio[target][:, None] if importance == "image" else log_ratio
+    second = torch.logsumexp(logits + weights, 0) - math.log(n)  # (C,)
     return -(log_prior.exp() * (first - second - penalty * second**2)).sum()
 
 # %% ../../nbs/07_method/lade.ipynb #da6b51ca
@@ -42,7 +44,8 @@ def lade_objective(model, images, target, config, drawn, late=False) -> Losses:
     "`CE(v + log π) + a · LADER` (Hong et al. 2021, LADE; a = 0.1 as in their configs)."
     logits = model.logits(model.features(images))
     adjusted = logit_adjusted_loss(logits, target, model.log_prior, 1.0)
-    return single(adjusted + config.lade_weight * lader(logits, target, model.log_prior))
+    how = config.lade_penalty, config.lade_importance
+    return single(adjusted + config.lade_weight * lader(logits, target, model.log_prior, *how))
 
 
 LADE = Method(
@@ -53,6 +56,8 @@ LADE = Method(
     loss=lade_objective,
     head=fixed_heads(uniform_prior),
     settings=FIXED,
-    reads=("lade_weight",),
-    published=LOGIT_ADJUSTED,
+    reads=("lade_weight", "lade_penalty", "lade_importance"),
+    # LADE, README: --remine_lambda 0.01
+    published=LADE_CIFAR | dict(lade_penalty=0.01, lade_importance="class"),
+    reports="best",
 )

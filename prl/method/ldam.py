@@ -56,6 +56,7 @@ LDAM_DRW = Method(
     title="LDAM-DRW",
     source="Cao et al., Learning Imbalanced Datasets with "
     "Label-Distribution-Aware Margin Loss, NeurIPS 2019",
+    reports="best",
     loss=ldam_drw_objective,
     head=fixed_heads(no_prior),
     settings=FIXED | COSINE,

@@ -104,6 +104,7 @@ MISLAS = Method(
     "mislas",
     title="MiSLAS",
     source="Zhong et al., Improving Calibration for Long-Tailed Recognition, CVPR 2021",
+    reports="best",
     loss=first_objective,
     head=scaled_heads,
     settings=FIXED,

@@ -89,6 +89,7 @@ PRL_RELEASED = Method(
     "prl_released",
     title="PRL, released code",
     source="code that Zhao et al. released (DataLab-atom/PRL)",
+    reports="last",
     loss=released_objective,
     head=released_heads,
     draw=draw_released,

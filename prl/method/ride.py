@@ -184,6 +184,7 @@ RIDE = Method(
     title="RIDE",
     source="Wang et al., Long-Tailed Recognition by Routing Diverse Distribution-Aware Experts, "
     "ICLR 2021",
+    reports="best",
     loss=ride_objective,
     draw=draw_corners,
     settings=THREE,

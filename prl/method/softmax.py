@@ -14,8 +14,7 @@ from ..loss import environment_log_prior, environment_loss, logit_adjusted_loss
 from prl.method.contract import (
     COSINE,
     FIXED,
-    LINEAR,
-    LOGIT_ADJUSTED,
+    LADE_CIFAR,
     Drawn,
     Losses,
     Method,
@@ -42,7 +41,8 @@ SOFTMAX = Method(
     head=fixed_heads(training_prior),
     settings=FIXED,
     reads=("branch_loss",),
-    published=LINEAR,
+    published=LADE_CIFAR,
+    reports="best",
     needs_prior=False,
     soft=True,
 )
@@ -63,7 +63,8 @@ BALANCED_SOFTMAX = Method(
     head=fixed_heads(uniform_prior),
     settings=FIXED,
     reads=("branch_loss",),
-    published=LOGIT_ADJUSTED,
+    published=LADE_CIFAR,
+    reports="best",
     soft=True,
 )
 

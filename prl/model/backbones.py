@@ -12,7 +12,7 @@ from torchvision import models
 
 from ..errors import nearest, unknown
 from .photograph import RESNETS, BranchedResNet, Staged, Whole, timm_library
-from .small import Embedding, cnn, resnet32
+from .small import Embedding, cnn, resnet32, resnet32_bbn
 
 # %% ../../nbs/06_model/backbones.ipynb #8c4a9ec0
 def _resnet(name):
@@ -33,6 +33,7 @@ def _resnet(name):
 
 BACKBONES = {  # name -> (channels, branches, width) -> module
     "resnet32": resnet32,
+    "resnet32_bbn": resnet32_bbn,
     "cnn": cnn,
     "embedding": Embedding,
 } | {name: _resnet(name) for name in RESNETS}
