@@ -22,6 +22,7 @@ from .evaluate import Tried, correct_table, evaluate, try_all
 from .fit.config import Config
 from .fit.naming import differences, first_stage, identity, run_folder, setting_of
 from .fit.origin import kept_place
+from .fit.watch import watched
 from .model.features import test_features
 from .model.size import size
 from .preference import EXPERTS
@@ -106,6 +107,7 @@ def write(
         "seconds": round(run.history.seconds.sum(), 1),
         "first": first and first.name,
         "first_seconds": _seconds(first),
+        **watched(run.history, run.config.method),
         "split": run.data.split,
         "not_tested": run.data.without_images("test"),
         "not_validated": run.data.without_images("validation"),

@@ -28,6 +28,7 @@ from .settle import settle
 from .spread import Spread, check_shares, own_share
 from .stages import start
 from .step import Average, Counted, Tally, learning_rate, stage_of, update
+from .watch import TEST, test_accuracy
 from ..method.contract import DEFERRED
 from ..method.registry import METHODS
 from ..preference import EXPERTS
@@ -205,6 +206,10 @@ class Training(Progress):
         "Add the epoch's row to the history, with the model's `r` where it trains one."
         preference = getattr(self.model.head, "preference", None)
         self.add_row(None if preference is None else preference.r)
+        every = self.config.test_every
+        if every and not rank() and (self.done or self.history[-1]["epoch"] % every == 0):
+            self.history[-1][TEST] = test_accuracy(self)
+            self.clock = time.monotonic()
 
     def use_average(self) -> None:
         "Make the averaged weights the model's, where they were kept."
