@@ -26,6 +26,7 @@ from prl.fit.field import (
     Positive,
     Share,
     Weight,
+    explained,
     field,
 )
 from .rules import filled
@@ -103,9 +104,7 @@ class MethodFields(BaseModel):
     diversity: Weight = field(0.45, "RIDE's λ on CIFAR100-LT")
     lade_weight: Weight = field(0.1, "of the LADER term")
     lade_penalty: Weight = field(0.1, "λ of the LADER term's squared log-mean")
-    lade_importance: Literal["image", "class"] = field(
-        "image", "whose prior weighs an image in LADER's mean"
-    )
+    lade_importance: Literal["image", "class"] = field("image", "whose prior LADER weighs by")
 
 # %% ../../nbs/08_fit/config.ipynb #3b78d6ea
 class SecondStageFields(BaseModel):
@@ -252,10 +251,7 @@ class RunFields(BaseModel):
     simplex_steps: Count = field(
         20, "intervals along an edge of the preference grid; 20 give 231 preferences"
     )
-    # it takes about a third of an epoch's time, and decides nothing
-    test_every: Natural = field(
-        0, "epochs between looks at test accuracy, which only the history keeps; 0: none", UNNAMED
-    )
+    test_every: Natural = field(0, "epochs between looks at the test set; 0: none", UNNAMED)
     checkpoint_minutes: Weight = field(
         0.0, "between checkpoints; 0: after every epoch, on a GPU a minute", UNNAMED
     )
@@ -280,7 +276,7 @@ class Config(
         try:
             super().__init__(**given)
         except ValidationError as error:
-            raise ValueError("; ".join(map(_explain, error.errors()))) from None
+            raise ValueError("; ".join(map(explained, error.errors()))) from None
 
     @model_validator(mode="before")
     @classmethod
@@ -298,11 +294,3 @@ class Config(
             self.weights,
         )
         return self
-
-# %% ../../nbs/08_fit/config.ipynb #9c9e0af7
-def _explain(error: dict) -> str:  # as pydantic gives it -> "epochs is 0: input should be ..."
-    name = ".".join(map(str, error["loc"][:1]))
-    message = error["msg"].removeprefix("Value error, ")
-    if not name:
-        return message
-    return f"{name} is {error['input']!r}: {message[0].lower() + message[1:]}"

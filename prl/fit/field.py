@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Count', 'Natural', 'Share', 'Fraction', 'Positive', 'Weight', 'Names', 'RECIPE', 'UNNAMED', 'IMAGES', 'BESIDE',
-           'FIRST', 'OF_METHOD', 'field']
+           'FIRST', 'OF_METHOD', 'field', 'explained']
 
 # %% ../../nbs/08_fit/field.ipynb #04dc8e7b
 from typing import Annotated, Any
@@ -51,3 +51,12 @@ def field(
     "A field of `Config`."
     usual = {"default_factory": default} if callable(default) else {"default": default}
     return Field(**usual, description=about, json_schema_extra={"marks": marks}, **bounds)
+
+# %% ../../nbs/08_fit/field.ipynb #ba5b647c
+def explained(error: dict) -> str:  # as pydantic gives it -> "epochs is 0: input should be ..."
+    "A wrong value in words."
+    name = ".".join(map(str, error["loc"][:1]))
+    message = error["msg"].removeprefix("Value error, ")
+    if not name:
+        return message
+    return f"{name} is {error['input']!r}: {message[0].lower() + message[1:]}"
