@@ -72,12 +72,16 @@ def _unit(bound):
     return "" if bound.measure.what == "cost" else " %"
 
 
+def _many(number, what):
+    return f"{number:.0f} {what}{'' if number == 1 else 's'}"
+
+
 def _told(row, bound):  # the figure, and its interval
-    unit, images = _unit(bound), row.images
-    return (
-        f"{row.expected:.3g}{unit} of {images:.0f} image{'s' * (round(images) != 1)}, "
-        f"which means {row.low:.3g} to {row.high:.3g}"
-    )
+    images = round(row.images) if row.groups is None else row.counted
+    said = f"{row.expected:.3g}{_unit(bound)} of {_many(images, 'image')}"
+    if row.groups is not None:
+        said += f" of {_many(row.groups, 'group')}, worth {row.images:.2g} of as many"
+    return f"{said}, which means {row.low:.3g} to {row.high:.3g}"
 
 
 def _to_be_sure(row, bound):  # how many labelled images would make a likely bound sure
@@ -175,6 +179,8 @@ def advice(
     missed = [str(b) for b in aim.goal.bounds if table.verdict[str(b)] not in ("sure", "likely")]
     lines = [f"Goal: {aim.goal}."]
     many = f"{len(aim.examples)} labelled images"
+    if aim.examples.clusters:
+        many += f" of {aim.examples.clusters.count(aim.counted)} groups"
     if not aim.goal.bounds:
         lines.append(f"Best on {many}: {in_words(rule)}.")
     elif missed:

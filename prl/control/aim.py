@@ -13,7 +13,6 @@ import pandas as pd
 
 from .goals import GROUPS, Bound, Goal, Measure, members
 from .labelled import Examples
-from .promise import effective
 from ..errors import unknown
 
 # %% ../../nbs/10_control/aim.ipynb #6fbfc8ed
@@ -204,16 +203,18 @@ class Aim:
         if (measure.what, measure.together) == ("precision", "all"):
             kind, share = "right", share * len(here) / self.total
             parts = (("right", share), ("given", share))
-        return Figure(parts, tuple(here), self._worth(kind, here))
+        weights = self.weights(kind, here)
+        return Figure(parts, tuple(here), self.examples.effective(weights))
 
-    def _worth(self, kind, here):  # of a figure, in images that count alike
+    def weights(self, kind: str, here) -> np.ndarray:  # (N,)
+        "What each image counts in a figure of some classes."
         inside = np.isin(self.examples.labels, here)
         weights = self.counted * inside
         if kind in ("recall", "precision", "f1"):
             weights = weights / self.images[self.examples.labels]
         elif kind in ("given", "cost"):
             weights = self.counted
-        return effective(weights)
+        return weights
 
     def tally(self, answered) -> Tally:  # (N,) or (N, P), C where there is none -> (..., C + 1)
         "Count answers."

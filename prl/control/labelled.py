@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .clusters import Clusters, clusters_of
+from .promise import effective
 from .split import class_numbers
 from ..longtail import shot_groups
 from ..model.features import predict, read_features
@@ -49,10 +51,11 @@ class Examples:
         alphas: np.ndarray = None,  # (P, T), preferences to choose from; None: there is no dial
         chosen: np.ndarray = None,  # (N, P), class numbers answered under each of them
         train_counts=None,  # (C,)
+        clusters: Clusters = None,  # None: each image belongs to itself
     ):
         self.labels, self.class_names = np.asarray(labels), list(class_names)
         self.logits, self.alphas, self.chosen = logits, alphas, chosen
-        self.train_counts = train_counts
+        self.train_counts, self.clusters = train_counts, clusters
         self.counts = np.bincount(self.labels, minlength=len(self.class_names))
         self.groups = {
             g: np.asarray(m, bool) & (self.counts > 0) for g, m in (groups or {}).items()
@@ -71,7 +74,13 @@ class Examples:
             self.alphas,
             None if self.chosen is None else self.chosen[kept],
             self.train_counts,
+            self.clusters and self.clusters.part(kept),
         )
+
+    def effective(self, weights: np.ndarray) -> float:  # (N,), what each counts; 0: not at all
+        "How many images that count alike, and belong to nobody else, are worth as much."
+        of_images = effective if self.clusters is None else self.clusters.effective
+        return of_images(np.asarray(weights, dtype=float))
 
     @property
     def present(self) -> dict:  # name -> mask (C,), of the groups that have images
@@ -83,6 +92,7 @@ def of_logits(
     labels,  # (N,), class numbers, or names out of class_names
     class_names=None,  # (C,); None: "0", "1", ...
     train_counts=None,  # (C,), training images of each class, which make head and tail
+    belongs=None,  # (N,), to what or whom, where images of one person or patient are alike
 ) -> Examples:
     "Labelled images with the logits of any model."
     scores = log_probabilities(logits)
@@ -100,7 +110,15 @@ def of_logits(
         )
     groups = {} if train_counts is None else shot_groups(train_counts)
     labels = class_numbers(numbered(labels, class_names), len(scores), classes)
-    return Examples(labels, class_names, lambda _: scores, groups, train_counts=train_counts)
+    clusters = None if belongs is None else clusters_of(belongs, labels, scores.argmax(1) == labels)
+    return Examples(
+        labels,
+        class_names,
+        lambda _: scores,
+        groups,
+        train_counts=train_counts,
+        clusters=clusters,
+    )
 
 
 def numbered(labels, class_names: list) -> np.ndarray:  # (N,)
@@ -124,6 +142,7 @@ def of_classifier(
     inputs,  # of labelled images that were not trained on
     labels,  # (N,), as the classifier was trained with
     train_counts=None,  # (C,), in the order of its columns
+    belongs=None,  # (N,), as in `of_logits`
 ) -> Examples:
     "Labelled images with the probabilities of a classifier."
     if not hasattr(classifier, "predict_proba"):
@@ -140,7 +159,7 @@ def of_classifier(
     names = getattr(classifier, "classes_", np.arange(probabilities.shape[1]))
     with np.errstate(divide="ignore"):
         scores = np.log(probabilities)
-    return of_logits(scores, np.asarray(labels).astype(str), names, train_counts)
+    return of_logits(scores, np.asarray(labels).astype(str), names, train_counts, belongs)
 
 # %% ../../nbs/10_control/labelled.ipynb #4c9ce084
 @torch.no_grad()
@@ -150,6 +169,7 @@ def of_model(
     labels,  # (N,), class numbers
     groups: dict = None,  # name -> mask (C,), as in `Environments.groups`; None: the field's
     steps: int = 20,  # intervals along an edge of the grid of preferences; 20 gives 231
+    belongs=None,  # (N,), as in `of_logits`
 ) -> Examples:
     "Labelled images with what a model answers over its dial."
     if isinstance(features, (str, Path)):
@@ -176,5 +196,8 @@ def of_model(
         return log_probabilities(model.logits(features.to(device), preference).cpu())
 
     groups = shot_groups(model.train_counts) if groups is None else groups
-    counts = model.train_counts
-    return Examples(labels, model.class_names, logits, groups, alphas, chosen, counts)
+    clusters = None
+    if belongs is not None:
+        clusters = clusters_of(belongs, labels, logits(None).argmax(1) == labels)
+    known = model.class_names, logits, groups, alphas, chosen, model.train_counts
+    return Examples(labels, *known, clusters)

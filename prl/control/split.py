@@ -6,7 +6,10 @@
 __all__ = ['class_numbers', 'halves', 'parts_of', 'set_aside']
 
 # %% ../../nbs/10_control/split.ipynb #dcdd3bf8
+import warnings
+
 import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
 
 from ..longtail import sampled
 
@@ -52,12 +55,40 @@ def halves(
     return chosen
 
 # %% ../../nbs/10_control/split.ipynb #cef07d66
+def _whole_groups(labels, parts, groups) -> np.ndarray:  # (N,)
+    "Parts of whole groups; of a few ways to deal them that which leaves the fewest classes alone."
+    names, group = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+    parts = min(parts, len(names), int(np.bincount(labels).max()))
+    if parts < 2:
+        raise ValueError(
+            f"all {len(labels)} labelled images belong to {names[0]!r}, or each class has one: "
+            "expected two groups or more, one to choose with and one to judge on"
+        )
+    fewest, best = np.inf, None
+    for seed in range(5):
+        fold = np.empty(len(labels), dtype=int)
+        deal = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of classes with fewer images than parts
+            for k, (_, held) in enumerate(deal.split(labels, labels, group)):
+                fold[held] = k
+        alone = sum(len(np.unique(fold[labels == c])) < 2 for c in np.unique(labels))
+        if alone < fewest:
+            fewest, best = alone, fold
+        if not alone:
+            break
+    return best
+
+
 def parts_of(
     labels,  # (N,)
     parts: int,
+    groups=None,  # (N,), what each image belongs to; None: each to itself
 ) -> np.ndarray:  # (N,), 0 .. parts − 1
     "A part for each image, always the same one; every class is spread evenly over the parts."
     labels = np.asarray(labels)
+    if groups is not None:
+        return _whole_groups(labels, parts, groups)
     place = np.empty(len(labels), dtype=int)
     for c in np.unique(labels):
         members = labels == c

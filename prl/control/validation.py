@@ -6,6 +6,7 @@
 __all__ = ['Held', 'of_run', 'of_file']
 
 # %% ../../nbs/10_control/validation.ipynb #641de55d
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,25 +30,33 @@ class Held(NamedTuple):
     says: str  # which are which
 
 
-def _halved(examples, what):  # by class
-    first = parts_of(examples.labels, 2) == 0
+def _halved(examples, what):  # by class, or of whole groups
+    clusters = examples.clusters
+    whole = None if clusters is None else clusters.groups
+    first = parts_of(examples.labels, 2, whole) == 0
     says = f"half of the {len(examples)} {what} choose, the other half judges"
     return Held(examples.part(first), examples.part(~first), says)
 
 # %% ../../nbs/10_control/validation.ipynb #e8978549
-def of_run(
-    run,  # folder or name of a finished run, a dial's cache, or a file for `of_file`
-    data_root=None,  # where its images are; None: where they were
-) -> Held:
-    "The images of a run that choose for a goal, and those that judge."
+def _run_folder(run) -> Path:
     folder = find_run(run)
-    if folder.suffix == ".npz":
-        return of_file(folder)
     if not folder.exists():
         raise FileNotFoundError(
             f"there is no run {str(run)!r}: expected a folder, or a name under runs/; "
             "train one (prl train), or give logits (.npz)"
         )
+    return folder
+
+
+def of_run(
+    run,  # folder or name of a finished run, a dial's cache, or a file for `of_file`
+    data_root=None,  # where its images are; None: where they were
+    before: Callable = lambda examples: None,  # is shown those that choose, without logits
+) -> Held:
+    "The images of a run that choose for a goal, and those that judge."
+    folder = _run_folder(run)
+    if folder.suffix == ".npz":
+        return of_file(folder)
     if folder.is_file() or not (folder / "model.safetensors").exists():
         cache = read_cache(folder / NAME if folder.is_dir() else folder)
         seen = of_model(cache.model, cache.features, cache.labels, cache.groups)
@@ -55,28 +64,31 @@ def of_run(
     model, data = load(folder), data_of(folder, data_root)
     groups = Environments.of(data, config_of(folder, data_root)).groups
 
-    def seen(images, name):
-        features = test_features(model, images.images, folder / name)
-        return of_model(model, features, images.labels.numpy(), groups)
+    def seen(part, name):
+        features = test_features(model, part.images, folder / name)
+        labels = part.labels.numpy()
+        return of_model(model, features, labels, groups, belongs=part.groups)
 
-    judges = seen(data.test, "features.safetensors")
     if data.validation is None:
-        return _halved(judges, "test images")
+        return _halved(seen(data.test, "features.safetensors"), "test images")
+    labels = data.validation.labels.numpy()
+    before(Examples(labels, model.class_names, None, groups, train_counts=model.train_counts))
     chooses = seen(data.validation, "features-validation.safetensors")
+    judges = seen(data.test, "features.safetensors")
     says = f"{len(chooses)} validation images choose, {len(judges)} test images judge"
     return Held(chooses, judges, says)
 
 # %% ../../nbs/10_control/validation.ipynb #1cb2d953
 def of_file(
-    path,  # .npz with logits (N, C), labels (N,), and class_names (C,) where they have names
+    path,  # .npz with logits (N, C), labels (N,), and what else `of_logits` takes
 ) -> Held:
     "Saved logits of any model; half of them choose."
     with np.load(Path(path), allow_pickle=False) as held:
         given = {name: held[name] for name in held.files}
-    known = ("logits", "labels", "class_names", "train_counts")
+    known = ("logits", "labels", "class_names", "train_counts", "belongs")
     if not {"logits", "labels"} <= set(given) or set(given) - set(known):
         raise ValueError(
             f"{path} holds {', '.join(given) or 'nothing'}: expected logits, labels, and where "
-            "there are any class_names and train_counts (numpy.savez)"
+            "there are any class_names, train_counts and belongs (numpy.savez)"
         )
     return _halved(of_logits(**given), "images")

@@ -18,7 +18,7 @@ from ..control.cache import read_cache
 from ..control.calibrated import calibrated
 from ..control.goals import Goal, bound, measure
 from ..control.page import export_page
-from ..control.solution import read_solution, solve, verify
+from ..control.solution import folds_for, read_solution, solve, verify
 from ..control.validation import of_run
 from ..data.own import own_data
 from ..data.storage import atomic_write, find_run
@@ -136,9 +136,13 @@ def goal(run, bounds: list, best=None, cost=None, save=None, data_root=None) -> 
     "Find what serves a goal on a run, print what it costs, and leave it as a file."
     read = [bound(text) for text in bounds]  # what cannot be read is said before anything is done
     asked = measure(best) if best else None
-    held = of_run(run, data_root)
-    costs = cost and read_costs(cost, held.chooses.class_names)
-    solution = solve(held.chooses, Goal(*read, best=asked, cost=costs))
+
+    def wanted(examples):
+        costs = cost and read_costs(cost, examples.class_names)
+        return Goal(*read, best=asked, cost=costs)
+
+    held = of_run(run, data_root, lambda examples: folds_for(wanted(examples), examples))
+    solution = solve(held.chooses, wanted(held.chooses))
     print(f"{solution}\n\nOn other images ({held.says}):")
     print(verify(solution, held.judges).round(1).to_string())
     folder = find_run(run)
