@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'TRIES', 'CENTRE', 'opened', 'upright', 'central', 'decode', 'decode_all', 'decode_some', 'random_box',
-           'central_box', 'cut', 'part']
+           'central_box', 'cut']
 
 # %% ../../nbs/05_data/decode.ipynb #f0e78ffa
 import io
@@ -240,8 +240,3 @@ def cut(
         return np.asarray(central(picture, size, size, CENTRE))
     box = random_box(*picture.size, draw, smallest)
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
-
-
-def part(path, size: int, draw=None, smallest: float = 0.08) -> np.ndarray:
-    "`cut` of an image file."
-    return cut(upright(path), size, draw, smallest)

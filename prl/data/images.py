@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from .decode import TRIES, part
+from .decode import TRIES, cut, upright
 
 log = logging.getLogger("prl")
 
@@ -27,24 +27,23 @@ log = logging.getLogger("prl")
 class _Reader:
     "A whole batch at a time, in a worker process."
 
-    root: Path
-    paths: np.ndarray
-    size: int
-    smallest: float
+    files: "Files"
 
     def __len__(self):
-        return len(self.paths)
+        return len(self.files)
 
     def __getitem__(self, wanted):
         index, draws = wanted
-        images, failed = [], {}
+        files, images, failed = self.files, [], {}
         for k, i in enumerate(index.tolist()):
             draw = None if draws is None else draws[k].tolist()
             try:
-                images.append(part(self.root / self.paths[i], self.size, draw, self.smallest))
+                whole = upright(*files.source(files.paths[i]))
+                images.append(cut(whole, files.size, draw, files.smallest))
             except ValueError as error:
                 failed[k] = str(error)
-        read = np.stack(images) if images else np.empty((0, self.size, self.size, 3), np.uint8)
+        empty = np.empty((0, files.size, files.size, 3), np.uint8)
+        read = np.stack(images) if images else empty
         return torch.from_numpy(read).permute(0, 3, 1, 2), failed
 
 
@@ -70,6 +69,7 @@ class Files:
     workers: int = 0  # processes that read; 0: this one
     unreadable: str = "stop"  # "skip" leaves training images out that cannot be read
     smallest: float = 0.08  # share of an image's area that a training crop has at least
+    inside: dict = None  # path -> bytes, where pictures lie inside other files
     skipped: dict = field(default_factory=dict, init=False)  # file -> why it could not be read
 
     def __post_init__(self):
@@ -88,7 +88,11 @@ class Files:
 
     @property
     def _reader(self):
-        return _Reader(self.root, self.paths, self.size, self.smallest)
+        return _Reader(self)
+
+    def source(self, path) -> tuple:  # for `upright`
+        "What is read of a picture: its file or its bytes, and how an error calls it."
+        return (self.root / path, "") if self.inside is None else (self.inside[path], str(path))
 
     def __getitem__(self, index):
         index = np.asarray(index) if isinstance(index, torch.Tensor) else index
@@ -156,12 +160,14 @@ class Files:
 
     @cached_property
     def sizes(self) -> dict:  # file -> bytes; None where it is missing
-        return {path: _bytes_of(self.root / path) for path in self.paths}
+        return {path: _bytes_of(self.source(path)[0]) for path in self.paths}
 
 # %% ../../nbs/05_data/images.ipynb #6d33fec5
-def _bytes_of(path) -> int | None:
+def _bytes_of(source) -> int | None:
+    if isinstance(source, bytes):
+        return len(source)
     try:
-        return os.stat(path).st_size
+        return os.stat(source).st_size
     except OSError:
         return None
 

@@ -48,18 +48,21 @@ class Reading:
     def root(self) -> Path:
         return Path(self.data_root)
 
-    def keep(self, paths, root) -> tuple:  # images (n, 3, image_size, image_size), which they are
+    def keep(
+        self,
+        paths,
+        root,
+        inside: dict = None,  # path -> bytes, where pictures lie inside other files
+    ) -> tuple:  # images (n, 3, image_size, image_size), which of the paths they are
         "Images of files below `root`, in memory or still in their files; those that can be read."
-        every = np.arange(len(paths))
+        size, every = self.image_size, np.arange(len(paths))
+        files = Files(paths, size, root, self.workers, self.unreadable, self.smallest, inside)
         if self.crop == "resized":
-            files = Files(
-                paths, self.image_size, root, self.workers, self.unreadable, self.smallest
-            )
             return files, every
-        whole = [Path(root) / path for path in paths]
+        whole, names = zip(*map(files.source, paths))
         if self.unreadable == "skip":
-            return decode_some(whole, size=self.image_size)
-        return decode_all(whole, size=self.image_size), every
+            return decode_some(whole, names, size)
+        return decode_all(whole, names, size), every
 
 # %% ../../nbs/05_data/source.ipynb #3dd4ac30
 def without(
@@ -126,7 +129,7 @@ class Source:
     read: Callable  # Reading -> Contents
     recipe: dict  # field of `Config` -> value
     photographs: dict = None  # another, where its images are taken for photographs
-    files: bool = False  # whether each image is a file of its own, so that crops may be resized
+    files: bool = False  # whether each image is a file or bytes, so that crops may be resized
     own: bool = False  # whether it is its user's, who may change it
     ratios: tuple = RATIOS  # of its shifted test sets, as `longtail.environments` takes them
     # training images -> mean and deviation of each channel, in [0, 1]; None: they are computed
@@ -154,8 +157,7 @@ class Source:
         "Resized crops are read from files, one for each image."
         if crop == "resized" and not self.files:
             raise ValueError(
-                f"crop is 'resized', but the images of {self.name!r} are not in files "
-                "of their own: leave it out"
+                f"crop is 'resized', but the images of {self.name!r} are no files: leave it out"
             )
 
 # %% ../../nbs/05_data/source.ipynb #92e413c9

@@ -6,7 +6,9 @@
 __all__ = ['image_digests', 'Numbers', 'numbers', 'variants']
 
 # %% ../../nbs/05_data/variants.ipynb #45a5b58a
+import functools
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,9 +21,17 @@ from .decode import TRIES, cut, upright
 from .images import Files
 
 # %% ../../nbs/05_data/variants.ipynb #84819aa7
-def _of_file(path) -> str | None:
+@functools.cache  # within a process, of a file that has not changed
+def _of_file(path, size: int, changed: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(source) -> str | None:  # of a path, or of bytes
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        about = os.stat(source)
+        return _of_file(source, about.st_size, about.st_mtime_ns)
     except OSError:
         return None  # reading its picture will say why
 
@@ -29,7 +39,7 @@ def _of_file(path) -> str | None:
 def image_digests(images) -> list:  # of texts; None where a file cannot be read
     "A hash of each image's bytes."
     if isinstance(images, Files):
-        return [_of_file(images.root / path) for path in images.paths]
+        return [_digest(images.source(path)[0]) for path in images.paths]
     shape = str(tuple(images.shape[1:])).encode()
     return [hashlib.sha256(shape + image.numpy().tobytes()).hexdigest() for image in images.cpu()]
 
@@ -63,7 +73,7 @@ class _Cutter:
 
     def _parts(self, i: int) -> np.ndarray:  # (len(which), size, size, 3)
         files, digest = self.files, self.digests[i]
-        picture = upright(files.root / files.paths[i])
+        picture = upright(*files.source(files.paths[i]))
         boxes = [numbers(digest, v).box.tolist() if v else None for v in self.which]
         return np.stack([cut(picture, files.size, box, files.smallest) for box in boxes])
 
