@@ -21,11 +21,14 @@ from ..data.view import View
 from .config import Config
 from .naming import differences, identity, run_folder, stored
 from ..method.registry import METHODS
+from ..model.low_rank import added_up, parts, taken_apart
 
 log = logging.getLogger("prl")
 
 # %% ../../nbs/08_fit/checkpoint.ipynb #5ebefc7f
-_AVERAGE = "average."  # before the names of averaged weights, beside the momenta
+# before names of tensors that are kept beside the momenta
+_AVERAGE = "average."  # averaged weights
+_PART = "part."  # weights that have updates of low rank, with these
 
 
 def _key(kind: str, name: str) -> str:  # of a parameter's state; a momentum has its plain name
@@ -42,7 +45,8 @@ def _optimizer_state(run) -> dict:  # name -> tensor
                 found[_key(kind, names[p])] = value.contiguous()
     if run.average is not None:
         found |= {_AVERAGE + k: v.contiguous() for k, v in run.average.state.items()}
-    return found
+    parts_of_sums = parts(run.model.state_dict())
+    return found | {_PART + k: v.contiguous() for k, v in parts_of_sums.items()}
 
 
 def save_checkpoint(run) -> None:
@@ -62,7 +66,7 @@ def save_checkpoint(run) -> None:
         epoch=run.sums,
         made_by=run.made_by,
     )
-    weights = {k: v.contiguous() for k, v in run.model.state_dict().items()}
+    weights = {k: v.contiguous() for k, v in added_up(run.model.state_dict()).items()}
     described = save(weights, {k: json.dumps(v) for k, v in about.items()})
     atomic_write(run.folder / "model.safetensors", described)
     for old in run.folder.glob("optimizer-*.safetensors"):
@@ -92,18 +96,19 @@ def resume(run) -> None:
     "Put a run back where its checkpoint left it."
     path = run.folder / "model.safetensors"
     about, weights = read_checkpoint(path)
-    set_weights(run.model, weights, path)
+    state = run.folder / f"optimizer-{about['step']}.safetensors"
+    tensors = read_checkpoint(state)[1] if state.exists() else {}
+    kept = {k.removeprefix(_PART): v for k, v in tensors.items() if k.startswith(_PART)}
+    set_weights(run.model, taken_apart(weights, run.model.state_dict(), kept), path)
     run.step, run.history = about["step"], about["history"]
     run.sums, run.made_by = about["epoch"], about["made_by"]
     if run.step == run.steps:
         return  # a finished run needs no optimiser
-    state = run.folder / f"optimizer-{run.step}.safetensors"
     if not state.exists():
         raise FileNotFoundError(
             f"{path} is of step {run.step} of {run.steps}, but the optimiser's {state.name} is "
             f"gone: remove {path.name} too, to train again"
         )
-    tensors = read_checkpoint(state)[1]
     for kind in _KEPT:
         for name, p in run.model.named_parameters():
             held = tensors.get(_key(kind, name))

@@ -53,7 +53,9 @@ class DataFields(BaseModel):
         "which images the tail keeps and parts hold out; the same for every seed",
         IMAGES,
     )
-    image_size: Count = field(32, "pixels a side, of images that come in other sizes", IMAGES)
+    image_size: Count = field(
+        32, "pixels a side, of images that come in other sizes", IMAGES, FIRST
+    )
     image_column: str = field("image", "of parquet and of tables of paths", IMAGES)
     label_column: str = field("label", "of parquet and of tables of paths", IMAGES)
     test_fraction: float = field(
@@ -113,7 +115,7 @@ class SecondStageFields(BaseModel):
     stage: Literal[0, 1] = field(0, "all of a method with two, or only its first", FIRST)
     base: Literal["softmax", "balanced_softmax"] = field("softmax", "what lsc and dial start from")
     first: str | None = field(
-        None, "folder of the first stage's run; None: trained where it is missing"
+        None, "folder of a run to go on from: of a first stage, or of one of the same network"
     )
     second_epochs: Count = field(10, "of mislas and ride")
     second_learning_rate: Positive = field(0.1, "at its start; half a cosine down from there")
@@ -136,9 +138,12 @@ class ModelFields(BaseModel):
     weights: str | None = field(
         None, "where a backbone for photographs starts: a file, imagenet, or none: drawn"
     )
-    # torchvision: and timm: models take 0 or 4, which is all
+    # of a ResNet layer1 to layer4; of others a quarter of their blocks each
     frozen_stages: Literal[0, 1, 2, 3, 4] = field(
         0, "lower stages that stay as they are, for photographs"
+    )
+    low_rank: Natural = field(
+        0, "of updates that the stages which learn are given; 0: all of their weights"
     )
     checkpoint_activations: bool = field(
         False, "blocks again in the backward pass: less memory, more time", UNNAMED

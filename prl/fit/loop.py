@@ -30,7 +30,7 @@ from prl.fit.processes import (
     processes,
     rank,
 )
-from .stages import check_first, check_weights
+from .stages import check_first, check_weights, learning
 from .step import set_rate
 from .training import Run, Training
 
@@ -133,6 +133,10 @@ def under_way(
             if 0 < run.step < run.steps:
                 says = "%s: goes on from its checkpoint, step %d of %d"
                 log.info(says, run.folder.name, run.step, run.steps)
+            elif not run.done and not all(p.requires_grad for p in run.model.parameters()):
+                log.info("%s: %s", run.folder.name, learning(run.model))
+            elif not run.done and not all(p.requires_grad for p in run.model.parameters()):
+                log.info("%s: %s", run.folder.name, learning(run.model))
         forget_peak(device)
         to_do = any(not run.done or not run.history for run in runs)
         compute(runs, data.train)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RULES', 'Asked', 'ask', 'fixed_by_method', 'not_read_by_method', 'blended_labels', 'one_branch_alone',
-           'branches_as_one', 'starts_from_nothing', 'no_first_stage', 'one_stage', 'other_crop', 'views_of_frozen',
+           'branches_as_one', 'no_first_stage', 'other_crop', 'views_of_frozen', 'updates_of_layers',
            'branches_of_library', 'branches_of_embeddings', 'backbone_of_embeddings', 'published_elsewhere',
            'published_and_fast', 'fast_digits', 'filled', 'set_by_methods']
 
@@ -107,24 +107,9 @@ def branches_as_one(asked: Asked) -> str | None:
         )
 
 # %% ../../nbs/08_fit/rules.ipynb #49ef2a87
-def starts_from_nothing(asked: Asked) -> str | None:
-    if asked.get("stage") == 1 and asked.get("first"):
-        return (
-            f"first is {asked.get('first')!r}, but stage is 1, which starts from nothing: "
-            "leave one of them out"
-        )
-
-
 def no_first_stage(asked: Asked) -> str | None:
     if asked.get("stage") == 1 and asked.method.first != "own":
         return f"stage is 1, but {asked.of_method()} has no first stage of its own: leave it out"
-
-
-def one_stage(asked: Asked) -> str | None:
-    if asked.get("first") and not asked.method.first:
-        return (
-            f"first is {asked.get('first')!r}, but {asked.of_method()} has one stage: leave it out"
-        )
 
 # %% ../../nbs/08_fit/rules.ipynb #92380aed
 def other_crop(asked: Asked) -> str | None:
@@ -149,10 +134,18 @@ def views_of_frozen(asked: Asked) -> str | None:
             f"whole, and frozen_stages is {asked.value('frozen_stages')!r}: give 4 with it, or "
             "leave views out"
         )
-    if asked.value("standardise") and not views:
+    if asked.value("standardise") and not (views or asked.get("first")):
         return (
             "standardise is True, but it is for features that are computed once: "
             "give views 1 with it, or leave it out"
+        )
+
+
+def updates_of_layers(asked: Asked) -> str | None:
+    if asked.get("low_rank") and asked.value("frozen_stages") == 4:
+        return (
+            f"low_rank is {asked.get('low_rank')!r}, but frozen_stages is 4, so that no layer is "
+            "left to be updated: give 3 or less, or leave low_rank out"
         )
 
 # %% ../../nbs/08_fit/rules.ipynb #cf087abb
@@ -218,11 +211,10 @@ RULES = (
     branches_of_embeddings,
     backbone_of_embeddings,
     views_of_frozen,
+    updates_of_layers,
     branches_of_library,
     fast_digits,
-    starts_from_nothing,
     no_first_stage,
-    one_stage,
 )
 
 

@@ -246,7 +246,8 @@ class Training(Progress):
         self.model.phi.bf16 = self.model.phi.computed = False
         self.model.phi.backbone._compiled_call_impl = None  # what is evaluated has other shapes
         # of several processes the model has batch-norms that ask the others: a plain one is loaded
-        model = self.model.eval() if processes() == 1 else load(self.folder, self.device)
+        plain = processes() == 1 and not self.config.low_rank  # and no updates beside weights
+        model = self.model.eval() if plain else load(self.folder, self.device)
         return Run(self.config, self.folder, model, self.data, history, made)
 
     def _without_steps(self, images):

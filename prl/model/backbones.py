@@ -39,7 +39,7 @@ BACKBONES = {  # name -> (channels, branches, width) -> module
 } | {name: _resnet(name) for name in RESNETS}
 
 # %% ../../nbs/06_model/backbones.ipynb #8288daec
-def _check_library(name, width, frozen_stages):  # of torchvision: and timm:
+def _check_library(name, width):  # of torchvision: and timm:
     library, _, model = name.partition(":")
     if library not in ("torchvision", "timm"):
         close = nearest(library, ("torchvision", "timm"))
@@ -60,11 +60,6 @@ def _check_library(name, width, frozen_stages):  # of torchvision: and timm:
             f"{name!r} is of full width: got width {width!r}; "
             f"{', '.join(RESNETS)} can have branches of reduced width"
         )
-    if frozen_stages not in (0, 4):
-        raise ValueError(
-            f"frozen_stages is {frozen_stages}, but {name!r} is frozen whole or not at all: "
-            "give 4 or 0"
-        )
 
 
 def check(
@@ -78,7 +73,7 @@ def check(
     "ValueError if there is no such backbone, or not with these branches, stages and weights."
     of_library = ":" in name
     if of_library:
-        _check_library(name, width, frozen_stages)
+        _check_library(name, width)
     elif name not in BACKBONES:
         raise ValueError(
             f"backbone is {name!r}: expected {', '.join(BACKBONES)}, torchvision:NAME or timm:NAME"
@@ -123,8 +118,7 @@ def build_backbone(
 # %% ../../nbs/06_model/backbones.ipynb #be5f50e3
 def freeze(
     backbone: nn.Module,
-    # 0 nothing, 1 stem and first stage, 2, 3, 4 all; a torchvision: or timm: model 0 or 4
-    stages: int,
+    stages: int,  # 0 nothing, 1 stem and first stage, 2, 3, 4 all
 ) -> None:
     "No gradients for the lower stages, whose batch-norm stays as it is, in `train()` too."
     if not isinstance(backbone, Staged):
@@ -136,23 +130,26 @@ def freeze(
         raise ValueError(f"frozen_stages is {stages}: expected 0 (nothing) to 4 (all)")
     if stages and not backbone.stages(stages):
         raise ValueError(
-            f"frozen_stages is {stages}, but {backbone.name!r} is frozen whole or not at all: "
-            "give 4 or 0"
+            f"frozen_stages is {stages}, but {backbone.name!r} has fewer than four blocks "
+            "and is frozen whole or not at all: give 4 or 0"
         )
     backbone.requires_grad_(True)
     backbone.frozen = stages
     for part in backbone.stages(stages):
         part.requires_grad_(False)
+    for parameter in backbone.beside(stages):
+        parameter.requires_grad_(False)
     backbone.train(backbone.training)
 
 # %% ../../nbs/06_model/backbones.ipynb #94c36bef
 def frozen_tensors(module) -> set:  # names in its state dict
     "Weights and batch statistics of the frozen stages of the backbones in a module."
-    held = {
-        id(t)
-        for m in module.modules()
-        if isinstance(m, Staged)
-        for part in m.stages(m.frozen)
-        for t in part.state_dict(keep_vars=True).values()
-    }
-    return {k for k, t in module.state_dict(keep_vars=True).items() if id(t) in held}
+    held = set()
+    for m in module.modules():
+        if not isinstance(m, Staged) or not m.frozen:
+            continue
+        for part in m.stages(m.frozen):
+            held |= {id(t) for t in part.state_dict(keep_vars=True).values()}
+        held |= {id(t) for t in m.beside(m.frozen)}
+    state = module.state_dict(keep_vars=True)
+    return {k for k, t in state.items() if id(t) in held and not t.requires_grad}

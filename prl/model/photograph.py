@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torchvision import models
 
+from .depth import first_stages, stages_of
 from .small import Branched
 
 # %% ../../nbs/06_model/photograph.ipynb #defdbfcb
@@ -35,9 +36,17 @@ class Staged(nn.Module):
     frozen = 0
     reduced = ()  # stages, by torchvision's name, whose width is not that of pretrained weights
 
+    def stages(self, last: int) -> list:
+        "The modules of the first `last` stages."
+        raise NotImplementedError
+
+    def beside(self, last: int) -> list:
+        "Parameters of the first `last` stages that no module of theirs holds."
+        return []
+
     def train(self, mode: bool = True):
         super().train(mode)
-        for part in self.stages(self.frozen):
+        for part in self.stages(self.frozen) if self.frozen else ():
             part.eval()
         return self
 
@@ -84,7 +93,7 @@ class BranchedResNet(Staged, Branched):
         if width == "reduced":
             self.reduced = tuple(f"layer{k}" for k in own)
 
-    def stages(self, last: int) -> list:  # modules of the first `last` stages
+    def stages(self, last: int) -> list:
         return [
             part
             for path in (self.stem, *self.branches)
@@ -177,12 +186,16 @@ class Whole(Staged):
                 "(for a ViT a multiple of its patches), or another model"
             ) from error
         self.name, self.channels, self.dim, self.size = name, channels, probe.shape[1], size
+        self.depth = stages_of(self.net)
         with contextlib.suppress(ValueError, RuntimeError, AssertionError):
             shapes(torch.zeros(2, channels, 2 * size, 2 * size, device="meta"))
             self.size = None  # any size will do
 
     def stages(self, last: int) -> list:
-        return [self.net] if last == 4 else []
+        return [self.net] if last == 4 else first_stages(self.net, self.depth, last)[0]
+
+    def beside(self, last: int) -> list:
+        return first_stages(self.net, self.depth, last)[1]
 
     @staticmethod
     def original(key):

@@ -35,7 +35,8 @@ class Recomputed(nn.Sequential):
     random = True  # whether a block draws numbers, which must be the same again
 
     def forward(self, x):
-        if not (self.training and torch.is_grad_enabled()):
+        learns = self.training or any(p.requires_grad for p in self.parameters())
+        if not (learns and torch.is_grad_enabled()):
             return super().forward(x)
         for block in self:
             x = checkpoint(

@@ -22,7 +22,7 @@ from ..control.solution import folds_for, read_solution, solve, verify
 from ..control.validation import of_run
 from ..data.own import own_data
 from ..data.storage import atomic_write, find_run
-from ..fit.config import Config
+from ..fit.finetune import asked
 from ..fit.loop import fit
 from ..fit.processes import leave, rank
 from ..model.export import writable
@@ -76,7 +76,7 @@ def arguments(given: list) -> dict:  # name -> value
 def train(given: list) -> None:
     "Train, evaluate, leave the record, with as many processes as there are."
     try:
-        config = Config(**arguments(given))
+        config = asked(arguments(given))
     except (ValueError, OSError) as error:
         sys.exit(1 if int(os.environ.get("RANK", 0)) else str(error))
     run, first = fit(config), not rank()
@@ -160,7 +160,7 @@ def check(given: list) -> None:
     "Say what is in a data set, and what training on it would be."
     from prl.study.check import check
 
-    print(check(Config(**arguments(given))))
+    print(check(asked(arguments(given))))
 
 
 def explore(run, page=None, data_root=None, pictures=True) -> None:
