@@ -253,7 +253,7 @@ class Training(Progress):
     def _without_steps(self, images):
         before = time.monotonic()
         if self.computed:
-            left, labels = self.computed
+            left, labels = self.computed[:2]
             images = Images(left.centres, labels[left.kept.to(labels.device)])
         if self.method.finish:
             self.method.finish(self.model, images, self.config)
