@@ -138,13 +138,10 @@ class ModelFields(BaseModel):
     weights: str | None = field(
         None, "where a backbone for photographs starts: a file, imagenet, or none: drawn"
     )
-    # of a ResNet layer1 to layer4; of others a quarter of their blocks each
     frozen_stages: Literal[0, 1, 2, 3, 4] = field(
-        0, "lower stages that stay as they are, for photographs"
+        0, "lower stages, of four, that stay as they are, for photographs"
     )
-    low_rank: Natural = field(
-        0, "of updates that the stages which learn are given; 0: all of their weights"
-    )
+    low_rank: Natural = field(0, "rank of updates of the stages that learn; 0: all weights learn")
     checkpoint_activations: bool = field(
         False, "blocks again in the backward pass: less memory, more time", UNNAMED
     )
