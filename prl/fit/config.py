@@ -139,7 +139,7 @@ class ModelFields(BaseModel):
         None, "where a backbone for photographs starts: a file, imagenet, or none: drawn"
     )
     frozen_stages: Literal[0, 1, 2, 3, 4] = field(
-        0, "lower stages, of four, that stay as they are, for photographs"
+        0, "lower stages that stay as they are, for photographs"
     )
     low_rank: Natural = field(0, "rank of updates of the stages that learn; 0: all weights learn")
     checkpoint_activations: bool = field(
