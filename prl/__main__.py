@@ -186,7 +186,11 @@ def goal(
         str, typer.Argument(help="folder or name of a run; or logits of any model, .npz")
     ],
     bounds: Annotated[
-        list[str], typer.Argument(help='such as "recall of Blouse >= 80%"; several at once')
+        list[str],
+        typer.Argument(
+            help='such as "recall of Blouse >= 80%" or "best balanced"; several at once '
+            "(usual: best macro-F1)"
+        ),
     ] = None,
     best: Annotated[
         str, typer.Option(help="of what keeps them: balanced, macro-F1, recall of X, worst group")

@@ -141,6 +141,15 @@ def _contradictions(goal):
             yield f"{str(bounded.measure)!r} has two bounds, give one of them"
 
 # %% ../../nbs/10_control/goals.ipynb #4545ec0a
+def _apart(said, best):  # bounds, and what is best where it stands among them
+    words = [b for b in said if isinstance(b, str) and b.strip().lower().startswith("best ")]
+    if len(words) + (best is not None) > 1:
+        given = [*words, *([f"best={str(best)!r}"] if best else [])]
+        raise ValueError(f"the goal contradicts itself: {' and '.join(given)}; leave one out")
+    rest = tuple(b for b in said if b not in words)
+    return rest, words[0].strip()[len("best ") :] if words else best
+
+
 @dataclass(frozen=True, init=False)
 class Goal:
     "The highest `best` of what keeps every bound."
@@ -152,6 +161,7 @@ class Goal:
     cost: object  # (C, C) or (C, C + 1), of answering column j for class i
 
     def __init__(self, *bounds, best=None, prior=None, weights=None, cost=None):
+        bounds, best = _apart(bounds, best)
         usual = "overall" if weights is None and cost is None else "cost"
         best = measure(best or usual) if not isinstance(best, Measure) else best
         if best.what in LOW and best.what != "cost":

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .cache import NAME, read_cache
+from .clusters import clusters_of
 from .labelled import Examples, of_logits, of_model
 from .split import parts_of
 from ..data.environments import Environments
@@ -48,6 +49,14 @@ def _run_folder(run) -> Path:
     return folder
 
 
+def _without_answers(part, model, groups) -> Examples:
+    labels, clusters = part.labels.numpy(), None
+    if part.groups is not None:
+        clusters = clusters_of(part.groups, labels, np.ones(len(labels)))
+    known = dict(train_counts=model.train_counts, clusters=clusters)
+    return Examples(labels, model.class_names, None, groups, **known)
+
+
 def of_run(
     run,  # folder or name of a finished run, a dial's cache, or a file for `of_file`
     data_root=None,  # where its images are; None: where they were
@@ -71,8 +80,7 @@ def of_run(
 
     if data.validation is None:
         return _halved(seen(data.test, "features.safetensors"), "test images")
-    labels = data.validation.labels.numpy()
-    before(Examples(labels, model.class_names, None, groups, train_counts=model.train_counts))
+    before(_without_answers(data.validation, model, groups))
     chooses = seen(data.validation, "features-validation.safetensors")
     judges = seen(data.test, "features.safetensors")
     says = f"{len(chooses)} validation images choose, {len(judges)} test images judge"

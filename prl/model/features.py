@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save
+from tqdm.auto import tqdm
 
 from ..data.images import Files, at_once, content, parts
 from ..data.storage import atomic_write, read_checkpoint
@@ -39,8 +40,12 @@ def _passed(model, images, cache, batch_size):  # (N, branches, d), on the CPU
         folder = features_beside(cache.parent)  # as its training images' are
         left = frozen_features(model.phi, images, folder, leave_out=_stop).features[:, 0]
         return torch.cat([model.phi.of_trunk(x.to(device)).cpu() for x in left.split(2**12)])
-    each = images.split(batch_size or at_once(images))
-    return torch.cat([model.features(part.to(device)).cpu() for part in each])
+    each, found = images.split(batch_size or at_once(images)), []
+    with tqdm(total=len(images), unit="image", desc="features", delay=5, leave=False) as bar:
+        for part in each:
+            found.append(model.features(part.to(device)).cpu())
+            bar.update(len(part))
+    return torch.cat(found)
 
 
 @torch.no_grad()

@@ -16,9 +16,11 @@ import prl
 from ..control.aim import read_costs
 from ..control.cache import read_cache
 from ..control.calibrated import calibrated
-from ..control.goals import Goal, bound, measure
+from ..control.folds import folds_for
+from ..control.goals import Goal
+from ..control.operating import operating_points
 from ..control.page import export_page
-from ..control.solution import folds_for, read_solution, solve, verify
+from ..control.solution import read_solution, solve, verified
 from ..control.validation import of_run
 from ..data.own import own_data
 from ..data.storage import atomic_write, find_run
@@ -134,25 +136,27 @@ def predict(run, images: list, preference, csv, **asked) -> None:
 # %% ../../nbs/12_study/shell.ipynb #c1dc370d
 def goal(run, bounds: list, best=None, cost=None, save=None, data_root=None) -> bool:  # met
     "Find what serves a goal on a run, print what it costs, and leave it as a file."
-    read = [bound(text) for text in bounds]  # what cannot be read is said before anything is done
-    asked = measure(best) if best else None
+    if not (bounds or best or cost):
+        best = "macro-F1"
+    # what cannot be read is said before anything is done
+    Goal(*bounds, best=best, cost=[] if cost else None)
 
     def wanted(examples):
         costs = cost and read_costs(cost, examples.class_names)
-        return Goal(*read, best=asked, cost=costs)
+        return Goal(*bounds, best=best, cost=costs)
 
     held = of_run(run, data_root, lambda examples: folds_for(wanted(examples), examples))
     solution = solve(held.chooses, wanted(held.chooses))
-    print(f"{solution}\n\nOn other images ({held.says}):")
-    print(verify(solution, held.judges).round(1).to_string())
+    print(f"{solution}\n\nOn other images ({held.says}):\n{verified(solution, held.judges)}")
+    if not solution.goal.bounds and held.chooses.alphas is not None:
+        points = operating_points(held.chooses, held.judges).round(1).to_string()
+        print(f"\nPoints of the dial, on those other images, in percent:\n{points}")
     folder = find_run(run)
     if save or (solution.met and folder.is_dir()):
-        saved = solution.save(
-            writable(Path(save).parent) / Path(save).name if save else folder / "goal.json"
-        )
-        print(f"Rule: {os.path.relpath(saved)} (prl predict ... --goal FILE)")
+        path = writable(Path(save).parent) / Path(save).name if save else folder / "goal.json"
+        print(f"\nRule: {os.path.relpath(solution.save(path))} (prl predict ... --goal FILE)")
     elif not solution.met:
-        print("The goal is not met: no rule is written, unless --save FILE is given")
+        print("\nThe goal is not met: no rule is written, unless --save FILE is given")
     return solution.met
 
 # %% ../../nbs/12_study/shell.ipynb #cecfcbcd
