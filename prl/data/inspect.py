@@ -34,10 +34,10 @@ class Picture(NamedTuple):
 
 
 def looks(
-    image,  # as for `prl.data.decode.decode`
+    image,  # a path, bytes or a Pillow image
 ) -> bytes:  # 32
     "What a picture looks like: of two that look alike few bits differ."
-    with opened(image) as file:
+    with image if isinstance(image, Image.Image) else opened(image) as file:
         file.draft(None, (64, 64))  # of a large JPEG an eighth is read
         waves = imagehash.phash(upright(file), hash_size=16, highfreq_factor=2)
     return np.packbits(waves.hash).tobytes()

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from tqdm import tqdm
 
 from ..data.batches import on_device
-from ..data.dataset import Data, load_data
+from ..data.dataset import SOURCES, Data, load_data
+from ..data.overlap import overlap
 from ..data.storage import hold
 from .checkpoint import trained
 from .computed import compute
@@ -106,6 +107,18 @@ def _train_first(config, data):
     elif first_stage(config):
         fit(first_stage(config), data)
 
+
+def _compare_parts(runs: list, data: Data) -> None:
+    "Say which pictures of your own are in two parts; a record has how many."
+    config, begin = runs[0].config, [run for run in runs if not run.step and not run.history]
+    if rank() or not begin or not SOURCES[config.dataset].own:
+        return
+    found = overlap(data, by_looks=config.group_column is None)
+    for run in begin:
+        run.in_data = found.counts
+    if str(found) and not begin[0].method.second(config):  # its first stage has said it
+        log.warning("%s: %s", begin[0].folder.name, found)
+
 # %% ../../nbs/08_fit/loop.ipynb #06b9b009
 @contextlib.contextmanager
 def under_way(
@@ -135,8 +148,7 @@ def under_way(
                 log.info(says, run.folder.name, run.step, run.steps)
             elif not run.done and not all(p.requires_grad for p in run.model.parameters()):
                 log.info("%s: %s", run.folder.name, learning(run.model))
-            elif not run.done and not all(p.requires_grad for p in run.model.parameters()):
-                log.info("%s: %s", run.folder.name, learning(run.model))
+        _compare_parts(runs, data)
         forget_peak(device)
         to_do = any(not run.done or not run.history for run in runs)
         compute(runs, data.train)

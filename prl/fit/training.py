@@ -17,6 +17,7 @@ import torch
 from ..data.batches import images_a_step, inputs, shuffled
 from ..data.dataset import Data
 from ..data.images import Images
+from ..data.overlap import COUNTS
 from ..data.storage import atomic_write
 from ..data.view import view_of
 from .checkpoint import claim, load, resume, save_checkpoint
@@ -150,11 +151,13 @@ class Training(Progress):
         self.average = Average(self.model, decay) if decay else None
         self.computed = None  # what a frozen backbone makes of the training images
         self.feature_seconds = 0.0  # that it took to compute them or to read them
+        self.in_data = {}  # pictures that are in two parts, counted
         self.in_evaluation = {}  # what `settle` found
         self.made_by = {}  # commit, versions and hardware of the last save
         self.saved = time.monotonic()
         if begun:
             resume(self)
+            self.in_data = {k: self.made_by[k] for k in COUNTS if k in self.made_by}
         check_shares(config, images, self.per_epoch)
         if processes() > 1 and self.optimizer:
             self.loss = Spread(self.model, self.loss, device)
@@ -229,7 +232,7 @@ class Training(Progress):
             *getattr(self.data.train.images, "skipped", []),
         }
         self.made_by = made_by(self.device, self.bf16, self.beside) | {"processes": processes()}
-        self.made_by |= self.in_evaluation
+        self.made_by |= self.in_data | self.in_evaluation
         if self.computed:
             self.made_by["feature_seconds"] = round(self.feature_seconds, 1)
         if left_out:

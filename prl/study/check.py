@@ -8,12 +8,11 @@ __all__ = ['Checked', 'bar', 'check']
 # %% ../../nbs/12_study/check.ipynb #22754a7f
 import time
 from dataclasses import dataclass
-from itertools import combinations
 
 import pandas as pd
 
 from ..data.dataset import SOURCES, Data, load_data
-from ..data.duplicates import alike, same_files
+from ..data.duplicates import alike_across, differing, named, same_files
 from ..data.images import Files
 from ..data.inspect import look_at
 from ..fit.config import Config
@@ -132,37 +131,20 @@ def _files(found: Checked) -> str:
     return "\n".join(lines)
 
 # %% ../../nbs/12_study/check.ipynb #bf2ec32d
-def _pair(pictures, places) -> str:
-    first, second = (pictures.loc[k] for k in places)
-    name = lambda one: f"{one.path} ({one.part}, {one['class']})"
-    return f"{name(first)} and {name(second)}"
-
-
-def _differing(pictures, groups: list, column: str) -> list:  # of pairs of places
-    "Of groups of files that are the same, two that differ in a column."
-    found = []
-    for places in groups:
-        values = pictures[column][places]
-        others = values.index[values != values.iloc[0]]
-        if len(others):
-            found.append((places[0], others[0]))
-    return found
-
-
 def _twice(found: Checked) -> str:
     "The same picture in two places."
     pictures, lines = found.pictures, []
     for pairs, says in (
         (found.same, "There more than once: {}"),
         (
-            _differing(pictures, found.same, "part"),
+            differing(pictures, found.same, "part"),
             "In two parts, so that what is measured is remembered (take one out): {}",
         ),
-        (_differing(pictures, found.same, "class"), "With two labels, one of which is wrong: {}"),
+        (differing(pictures, found.same, "class"), "With two labels, one of which is wrong: {}"),
     ):
         if pairs:
             how_many = says.format(_count(len(pairs), "picture"))
-            lines.append(f"{how_many}; the first: {_pair(pictures, pairs[0][:2])}")
+            lines.append(f"{how_many}; the first: {named(pictures, pairs[0])}")
     if not lines:
         lines.append("No file is there twice.")
     if not found.twins:
@@ -170,7 +152,7 @@ def _twice(found: Checked) -> str:
     mend = ". Is there a column that says whose they are? Give it as group_column"
     lines.append(
         f"Alike, in different parts: {_count(len(found.twins), 'pair')}; the most: "
-        f"{_pair(pictures, found.twins[0][:2])}{'' if found.grouped else mend}"
+        f"{named(pictures, found.twins[0])}{'' if found.grouped else mend}"
     )
     return "\n".join(lines)
 
@@ -220,9 +202,7 @@ def check(
     if isinstance(data.train.images, Files):
         pictures, each = _look(data)
         same = same_files(pictures)
-        parts = [pictures[pictures.part == part] for part in _PARTS]
-        twins = [pair for a, b in combinations(parts, 2) for pair in alike(a, b)]
-        twins.sort(key=lambda pair: pair[2])
+        twins = alike_across(pictures)
     return Checked(
         config.dataset,
         data,
