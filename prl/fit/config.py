@@ -94,6 +94,7 @@ class MethodFields(BaseModel):
     method: str = field("prl", "prl, softmax, sade, ...: a name of prl.method.METHODS", FIRST)
     objective: Literal["paper", "sum", "environment"] = field("paper", "what PRL minimises")
     hypernet: bool = field(True, "heads from a hypernetwork; False: three free heads")
+    offset: bool = field(False, "heads start at a post-hoc dial, and learn what it lacks")
     regimes: Literal["paper", "vertex"] = field("paper", "β of the training preferences")
     tau: Weight = field(RECIPE, "τ, sharpness of the backward environment")
     lam: Positive = field(0.3, "λ of the smooth Tchebycheff value, nats; the authors' µ")

@@ -35,11 +35,12 @@ def variant(given: dict) -> str:
     name, prl = given.get("method", "prl"), METHODS["prl"]
     if name != "prl":
         return name
+    asked = {}  # variants whose own settings are all given -> how many those are
     for other in METHODS.values():
         own = other.settings.items() - prl.settings.items()
         if other.loss is prl.loss and own and all(given.get(k) == v for k, v in own):
-            return other.name
-    return name
+            asked[other.name] = len(own)
+    return max(asked, key=asked.get, default=name)
 
 # %% ../../nbs/08_fit/recipes.ipynb #e35bc6ca
 # a second step on a run of frozen features; ours, first values

@@ -12,7 +12,7 @@ from .lade import LADE
 from .ldam import LDAM_DRW
 from .lsc import LSC
 from .mislas import MISLAS
-from .prl import PRL, PRL_ENVIRONMENT, PRL_NO_HYPERNET, PRL_NO_TCHEBYCHEFF
+from .prl import PRL, PRL_ENVIRONMENT, PRL_NO_HYPERNET, PRL_NO_TCHEBYCHEFF, PRL_OFFSET
 from .released import PRL_RELEASED
 from .ride import RIDE
 from .sade import SADE
@@ -38,5 +38,6 @@ METHODS = {
         PRL_NO_TCHEBYCHEFF,
         PRL_RELEASED,
         PRL_ENVIRONMENT,
+        PRL_OFFSET,
     )
 }
