@@ -3,17 +3,22 @@
 import ast
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import torch
 from conftest import ROOT
 from safetensors.torch import save_file
+from sklearn.metrics import f1_score
 
 from prl.control.cache import read_cache
 from prl.control.conformal import conformal_sets, measured
 from prl.control.dial import Dial
+from prl.control.goals import Goal
 from prl.control.page import export_page
+from prl.control.solution import solve
 from prl.control.split import halves
+from prl.control.validation import of_run
 from prl.data.storage import read_checkpoint
 from prl.fit.config import Config
 from prl.model.features import predict
@@ -381,3 +386,24 @@ def test_widget(browser):
     settle(page)
     assert copied(page) == "head" and troubles == []
     page.close()
+
+
+def test_a_goal_is_marked_and_uneven_test_images_are_counted_as_they_came(opened, tmp_path):
+    run = measure(Config(runs=str(tmp_path), epochs=4, holdout=0.2, simplex_steps=1))
+    found = solve(of_run(run).chooses, Goal(best="macro-F1"))
+    rule = replace(found.rule, preference=(0.6, 0.35, 0.05))
+    replace(found, rule=rule).save(run / "goal.json")
+    cache = read_cache(run)
+    page = opened(cache)
+    assert page.locator(".aim").inner_text() == "goal: best macro-F1"
+    page.click(".named .goal")
+    settle(page)
+    assert copied(page) == rule.preference
+    with torch.no_grad():
+        answered = predict(cache.features, cache.model.heads(rule.preference)[None])[:, 0]
+    macro = f1_score(cache.labels, answered, average="macro", zero_division=0)
+    here = shown(page)
+    assert here["overall"] == pytest.approx(
+        100 * float((answered == cache.labels).float().mean()), abs=0.06
+    )
+    assert here["macro-F1"] == pytest.approx(100 * macro, abs=0.06)

@@ -139,12 +139,17 @@ function measurer(cache) { // -> (α) -> { byClass: share of each class, values:
   const predict = predictor(features, labels.length, classes), count = new Float32Array(classes);
   for (const label of labels) count[label]++;
   return (alpha) => {
-    const answer = predict(headRows(cache, alpha)), byClass = new Float32Array(classes);
-    for (let n = 0; n < labels.length; n++) if (answer[n] === labels[n]) byClass[labels[n]]++;
+    const answer = predict(headRows(cache, alpha)), byClass = new Float32Array(classes), given = new Float32Array(classes);
+    for (let n = 0; n < labels.length; n++) {
+      given[answer[n]]++;
+      if (answer[n] === labels[n]) byClass[labels[n]]++;
+    }
+    const overall = byClass.reduce((a, b) => a + b) / labels.length, tested = count.filter((n) => n).length;
+    const f1 = byClass.reduce((sum, right, c) => sum + (count[c] ? 2 * right / (given[c] + count[c]) : 0), 0) / tested;
     for (let c = 0; c < classes; c++) byClass[c] /= Math.max(1, count[c]);
     const values = Object.fromEntries(about.measures.map((name, m) =>
       [name, 100 * byClass.reduce((sum, share, c) => sum + measures[m * classes + c] * share, 0)]));
-    return { byClass, values, answer };
+    return { byClass, values: { ...values, overall: 100 * overall, "macro-F1": 100 * f1 }, answer };
   };
 }
 
@@ -200,7 +205,7 @@ function fromPoint(x, y) { // a point beside the triangle is drawn to its border
   const [[, top], [left, bottom], [end]] = CORNERS, up = (bottom - y) / (bottom - top), right = (x - left) / (end - left) - up / 2;
   return toOne([up, 1 - up - right, right].map((v) => Math.max(v, 0)));
 }
-const SHAPES = { head: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0", balanced: "M-5.5-5.5h11v11h-11z", tail: "M0-7l7 12h-14z" }; // as in prl.report.plot
+const SHAPES = { head: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0", balanced: "M-5.5-5.5h11v11h-11z", tail: "M0-7l7 12h-14z", goal: "M0-8l7 8l-7 8l-7-8z" }; // as in prl.report.plot
 const mark = (name) => `<path class="mark" d="${SHAPES[name]}"/>`;
 
 const percent = (value) => `${value.toFixed(1)} %`;
@@ -219,7 +224,7 @@ const FRAME = `<div class="panes">
       <g class="handle" tabindex="0" role="slider" aria-label="Preference, a point of the triangle: arrow keys move it, Home is head, End is tail"
         aria-valuemin="0" aria-valuemax="100"><circle r="22" class="halo"/><circle r="10" class="knob"/></g>
     </svg>
-    <div class="named" role="group" aria-label="Named preferences"></div>
+    <div class="named" role="group" aria-label="Named preferences"></div><p class="aim"></p>
     <div class="sliders">${EXPERTS.map((e, i) => `<label class="${e}"><span>${LABELS[i]}</span><span class="weight"></span>
       <input type="range" min="0" max="100" step="1" aria-label="weight of ${LABELS[i]}"></label>`).join("")}</div>
     <div class="code"><span>for <code>model(images, …)</code></span><code class="copied"></code><button type="button" class="copy">Copy</button></div>
@@ -258,18 +263,23 @@ function scales(measure, names) {
 }
 
 function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed` is told what a hand does, not what `move` does
-  const cache = readCache(bytes), { about, tensors: { labels } } = cache, { names } = about, measure = measurer(cache);
-  const { balanced, top, widest } = scales(measure, names);
+  const cache = readCache(bytes), { about, tensors: { labels } } = cache, { goal } = about, measure = measurer(cache);
+  const names = goal ? { ...about.names, goal: goal.preference } : about.names;
+  const { balanced, top, widest } = scales(measure, about.names);
   const root = add(parent, "div", "prl-dial", FRAME), find = (selector) => root.querySelector(selector);
   root.dataset.lmSuppressShortcuts = true; // arrow keys are the dial's, not the notebook's
   root.onkeydown = (event) => event.stopPropagation();
   const svg = find(".triangle"), handle = find(".handle"), sliders = [...root.querySelectorAll(".sliders label")];
   let alpha = names.balanced, frame = 0, silence = 0;
 
-  const bars = [...Object.keys(about.groups), "uniform"].map((name) => {
+  const count = {};
+  for (const label of labels) count[label] = (count[label] ?? 0) + 1;
+  const uneven = new Set(Object.values(count)).size > 1; // else overall is the mean of the classes
+  const whole = { uniform: ["all", `${about.class_names.length} classes`], overall: ["overall", "test images as they came"], "macro-F1": ["macro-F1", "missed and false alike"] };
+  const bars = [...Object.keys(about.groups), ...Object.keys(whole).slice(0, uneven ? 3 : 1)].map((name) => {
     const row = add(find(".groups"), "div", `row ${name}`, ROW), group = about.groups[name];
-    put(row, ".label", group ? `${name}-shot` : "all");
-    add(row.querySelector(".label"), "small", "", "").textContent = group ? `${group.images}, ${group.classes} classes` : `${about.class_names.length} classes`;
+    put(row, ".label", group ? `${name}-shot` : whole[name][0]);
+    add(row.querySelector(".label"), "small", "", "").textContent = group ? `${group.images}, ${group.classes} classes` : whole[name][1];
     return [row, name];
   });
   const setBars = (about.sets?.rows ?? []).map((name) => {
@@ -303,6 +313,7 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
     find(".marks").innerHTML += `<g transform="translate(${x} ${y})">${mark(name)}</g>`;
     add(find(".named"), "button", name, `<svg viewBox="-9 -9 18 18" aria-hidden="true">${mark(name)}</svg>${name}`).onclick = () => turn(names[name]);
   }
+  if (goal) put(root, ".aim", `goal: ${goal.says}`);
   for (const [element, name] of [...bars, ...columns]) {
     element.dataset.measure = name;
     fill(element, ".then", balanced.values[name] / top);
@@ -324,7 +335,7 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
       put(label, ".weight", shares[i]);
     });
     for (const button of root.querySelectorAll(".named button")) button.setAttribute("aria-pressed", button.classList.contains(name));
-    put(root, ".copied", `preference=${name ? `"${name}"` : `(${alpha.map((a) => a.toFixed(3)).join(", ")})`}`);
+    put(root, ".copied", `preference=${name && name !== "goal" ? `"${name}"` : `(${alpha.map((a) => a.toFixed(3)).join(", ")})`}`);
     for (const [element, key] of [...bars, ...columns]) {
       fill(element, ".fill", values[key] / top);
       put(element, ".value", element.classList.contains("column") ? values[key].toFixed(1) : percent(values[key]));

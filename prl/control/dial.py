@@ -9,7 +9,7 @@ __all__ = ['Dial']
 import anywidget
 import traitlets
 
-from .page import asset, cache_of
+from .page import asset, cache_of, content
 from ..preference import resolve
 
 # %% ../../nbs/10_control/dial.ipynb #e6d6ec01
@@ -22,7 +22,7 @@ class Dial(anywidget.AnyWidget):
 
     def __init__(self, run):  # a run's folder, or a `Cache`
         self.run = cache_of(run)
-        super().__init__(cache=self.run.path.read_bytes())
+        super().__init__(cache=content(self.run))
 
     @traitlets.default("preference")
     def _balanced(self):
