@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'atomic_write', 'read_json', 'read_checkpoint', 'project_path', 'of_repository', 'usual_runs', 'places',
-           'find_run', 'holder', 'hold']
+           'find_run', 'holder', 'Held', 'hold', 'is_held']
 
 # %% ../../nbs/05_data/storage.ipynb #7fd61762
 import contextlib
@@ -135,10 +135,16 @@ def _sign(folder):
         new.replace(folder / ".holder")
 
 
-def _wait_for(lock: FileLock, folder: Path) -> None:
+class Held(Exception):
+    "A run's folder is held by another process."
+
+
+def _wait_for(lock: FileLock, folder: Path, wait: bool) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
+        if not wait:
+            raise Held(f"{folder.name} is held by {holder(folder)}") from None
         log.warning(
             "%s is being trained or evaluated by %s: waiting until that ends",
             folder.name,
@@ -150,6 +156,7 @@ def _wait_for(lock: FileLock, folder: Path) -> None:
 @contextlib.contextmanager
 def hold(
     folder: Path,  # of a run; made where it is missing
+    wait: bool = True,  # False: one that another process holds is an error, `Held`
 ):
     "Hold a run's folder, after another process that does; a thread that holds it already goes on."
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +164,7 @@ def hold(
     lock = FileLock(folder / ".lock", is_singleton=True)
     again = lock.is_locked
     try:
-        _wait_for(lock, folder)
+        _wait_for(lock, folder, wait)
     except (OSError, NotImplementedError) as error:
         why = getattr(error, "strerror", None) or error
         raise OSError(
@@ -175,3 +182,19 @@ def hold(
             with contextlib.suppress(OSError):
                 (folder / ".holder").unlink()
         lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    "Whether a process holds a run's folder."
+    file = folder / ".lock"
+    if not file.exists():
+        return False
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False  # it cannot be locked by anyone
+    lock.release()
+    return False

@@ -211,8 +211,10 @@ class Training(Progress):
         self.add_row(None if preference is None else preference.r)
         every = self.config.test_every
         if every and not rank() and (self.done or self.history[-1]["epoch"] % every == 0):
+            before = time.monotonic()
             self.history[-1][TEST] = test_accuracy(self)
             self.clock = time.monotonic()
+            self.history[-1]["test_seconds"] = self.clock - before
 
     def use_average(self) -> None:
         "Make the averaged weights the model's, where they were kept."

@@ -29,7 +29,7 @@ def test_accuracy(
     run,  # a `Training`
 ) -> float:  # percent, the mean over the classes that have test images
     "How a run's model does on the test set now."
-    model, (images, labels) = _as_it_is(run), run.data.test
+    model, images, labels = _as_it_is(run), run.data.test.images, run.data.test.labels
     few = images.split(at_once(images))
     answered = torch.cat([model(part.to(run.device)).argmax(1).cpu() for part in few])
     right = torch.bincount(labels[answered == labels], minlength=len(model.class_names))
