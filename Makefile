@@ -13,6 +13,9 @@ train: $(BIN)/installed ## train on the embedded digits into runs/, with a repor
 test: $(BIN)/installed ## style, notebooks and tests in minutes; ARGS=--slow for all that CI runs
 	@$(BIN)/python -m pytest $(ARGS)
 
+study: $(BIN)/installed ## keep the study's long runs going, at low priority, until a signal; ARGS=state says how far they are, ARGS=bring collects records; ARGS="go threads=2 runs=FOLDER"
+	@$(BIN)/python -m prl study $(or $(ARGS),go)
+
 reports: $(BIN)/installed ## render the report and the index from the runs in reports/
 	$(BIN)/python -m papermill nbs/report.ipynb reports/report.ipynb -p runs reports/runs -p figures reports/figures
 	$(BIN)/nbdev_clean --fname reports
@@ -44,4 +47,4 @@ $(BIN)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	@touch $@
 
-.PHONY: help train test reports benchmark gpu export
+.PHONY: help train test study reports benchmark gpu export

@@ -259,6 +259,31 @@ def report(
         shell.report(notebook, file, given or [])
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def study(
+    what: Annotated[str, typer.Argument(help="state, go or bring")] = "state",
+    given: Annotated[
+        list[str], typer.Argument(metavar="[NAME=VALUE]...", help="of this machine, and parts")
+    ] = None,
+):
+    """Say how far the study's long runs are, keep them going, or bring their records together.
+
+    go trains what is left, one run after the other at low priority, until a signal stops it, and
+    goes on where it was; bring copies what is small of the finished ones to reports/runs.
+    Settings are of the machine: data_root, runs, threads, device. parts=calibration chooses some.
+
+    \b
+    prl study
+    prl study go threads=2 data_root=data
+    prl study bring
+    """
+    from prl.study import shell
+
+    with told():
+        status = shell.study(what, given or [])
+    sys.exit(status)
+
+
 def main():
     app(prog_name="prl")
 

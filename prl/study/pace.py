@@ -102,7 +102,8 @@ class Paces:
 
     def _load(self, config):
         if self.data[0] != same_images(config):
-            self.data = same_images(config), load_data(config)
+            here = config.model_copy(update={"download": False})
+            self.data = same_images(config), load_data(here)
         return self.data[1]
 
     def _kept(self, name: str, found: Callable):  # what was found out once
