@@ -270,7 +270,8 @@ def study(
 
     go trains what is left, one run after the other at low priority, until a signal stops it, and
     goes on where it was; bring copies what is small of the finished ones to reports/runs.
-    Settings are of the machine: data_root, runs, threads, device. parts=calibration chooses some.
+    Settings are of the machine: data_root, runs, threads, device; together=8 trains eight runs at
+    once on a GPU. parts=calibration chooses some.
 
     \b
     prl study

@@ -20,7 +20,8 @@ from ..fit.checkpoint import trained
 from ..fit.config import Config
 from ..fit.naming import first_stage, run_folder, run_name
 from ..fit.step import stage_of
-from ..record import read, record_folder, recorded, whole
+from ..fit.together import fit_together, shared
+from ..record import examine, read, record_folder, recorded, whole
 from .many import measure, with_first_stages
 from .pace import Paces, seen
 
@@ -86,16 +87,31 @@ def state(
     return pd.DataFrame(rows, columns=["part", "run", "state", "epochs", "hours", "to come"])
 
 
-def said(table: pd.DataFrame) -> str:  # table: from `state`
-    "A state as text, with what it comes to."
+_STATES = "done", "running", "stopped", "left"
+
+
+def _sums(table) -> str:
     counts = table.state.value_counts()
-    kinds = ("done", "running", "stopped", "left")
-    many = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if kind in counts)
+    many = ", ".join(f"{counts[kind]} {kind}" for kind in _STATES if kind in counts)
     unknown = table["to come"].isna().sum()
     more = f", and {unknown} runs whose pace is not known here" * bool(unknown)
-    sums = f"{table.hours.sum():.1f} hours spent, {table['to come'].sum():.1f} to come{more}"
-    shown = table.to_string(index=False, na_rep="?", float_format="%.1f")
-    return f"{shown}\n\n{many}: {sums}"
+    return (
+        f"{many}; {table.hours.sum():.1f} hours spent, {table['to come'].sum():.1f} to come{more}"
+    )
+
+
+def said(table: pd.DataFrame) -> str:  # table: from `state`
+    "A state as text: each part with its sums, and a line for each run."
+    lines = []
+    for part, runs in table.groupby("part", sort=False):
+        lines.append(f"{part}: {_sums(runs)}")
+        for row in runs.itertuples(index=False):
+            to_come = "?" if pd.isna(row[5]) else f"{row[5]:.1f}"
+            lines.append(
+                f"  {row.state:7} {row.epochs:>10} {row.hours:6.1f} {to_come:>6}  {row.run}"
+            )
+    head = f"  {'':7} {'epochs':>10} {'hours':>6} {'left':>6}"
+    return "\n".join([head, *lines, "", f"all: {_sums(table)}"])
 
 # %% ../../nbs/12_study/queue.ipynb #9be7e5eb
 class Stopped(KeyboardInterrupt):
@@ -125,7 +141,7 @@ def stopping():
             signal.signal(number, handler)
 
 
-def _next(entries, failed):  # a run that can be had, held; None where there is none
+def _can_be_had(entries, failed):  # yields runs, held
     for part, config in left(entries):
         first = first_stage(config)
         waits = first and not config.first and not trained(first)
@@ -137,27 +153,53 @@ def _next(entries, failed):  # a run that can be had, held; None where there is 
             except Held:
                 continue
             if (part, config) in left(entries):  # another queue may have ended it just now
-                return part, config, held.pop_all()
-    return None
+                yield part, config, held.pop_all()
+
+
+def _next(entries, failed, together):  # runs that fit each other, held
+    found = []
+    for part, config, held in _can_be_had(entries, failed):
+        if found and shared(config) != shared(found[0][1]):
+            held.close()
+            continue
+        found.append((part, config, held))
+        if len(found) == together:
+            break
+    return found
+
+
+def _take(configs) -> dict:  # run -> what went wrong
+    if len(configs) == 1:
+        try:
+            measure(configs[0])
+        except (ArithmeticError, ValueError, RuntimeError) as error:
+            return {run_name(configs[0]): str(error)}
+        return {}
+    errors = []
+    done = {run_name(run.config): examine(run) for run in fit_together(configs, failed=errors)}
+    why = "; ".join(map(str, errors))
+    return {run_name(config): why for config in configs if run_name(config) not in done}
 
 
 def go(
     entries: list,  # from `in_order`
+    together: int = 1,  # runs that this process trains at once, on a GPU
 ) -> dict:  # run -> what went wrong
     "Train and measure what is left, until nothing is, or a signal comes."
     if hasattr(os, "nice"):
         os.nice(19)
     failed = {}
     with stopping():
-        while found := _next(entries, failed):
-            part, config, held = found
-            with held:
-                print(f"{len(left(entries))} left. {part}: {run_name(config)}", flush=True)
-                try:
-                    measure(config)
-                except (ArithmeticError, ValueError, RuntimeError) as error:
-                    failed[run_name(config)] = str(error)
-                    print(f"{run_name(config)} failed: {error}", flush=True)
+        while found := _next(entries, failed, together):
+            with contextlib.ExitStack() as every:
+                for part, config, held in found:
+                    every.enter_context(held)
+                    print(f"{part}: {run_name(config)}", flush=True)
+                print(f"{len(left(entries))} left, {len(failed)} failed", flush=True)
+                wrong = _take([config for _, config, _ in found])
+            for name, why in wrong.items():
+                print(f"{name} failed: {why}", flush=True)
+            failed |= wrong
     return failed
 
 # %% ../../nbs/12_study/queue.ipynb #3d512cc0

@@ -32,6 +32,7 @@ from ..model.export import writable
 from ..model.predict import UNSURE, labelled, unreadable_in
 from ..record import budget, examine
 from .notebook import execute
+from .parameters import at_least_one
 
 # %% ../../nbs/12_study/shell.ipynb #9433c7b4
 def _pairs(given):  # of name and text
@@ -200,7 +201,8 @@ def study(what: str, given: list) -> int:  # the status that the command ends wi
     if given and _is_path(given[0]):
         raise ValueError(f"{given[0]!r} is no setting: expected name=value, such as threads=2")
     machine = arguments(given)
-    parts = machine.pop("parts", None)
+    parts, together = machine.pop("parts", None), machine.pop("together", 1)
+    at_least_one(together=together)
     entries = queue.in_order(planned([parts] if isinstance(parts, str) else parts, **machine))
     if what == "bring":
         brought = queue.bring(entries)
@@ -210,7 +212,7 @@ def study(what: str, given: list) -> int:  # the status that the command ends wi
         print(queue.said(queue.state(entries)))
         return 0
     try:
-        failed = queue.go(entries)
+        failed = queue.go(entries, together)
     except queue.Stopped as stop:
         print(f"\n{stop}; the same command goes on", flush=True)
         return stop.status
