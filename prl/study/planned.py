@@ -36,6 +36,7 @@ _BRANCHED = (
     dict(method="sade"),
     dict(method="balpoe"),
     dict(method="prl_environment", **_THREE),
+    dict(method="prl_offset", **_THREE),
 )
 _CANDIDATES = (
     dict(),
@@ -79,6 +80,7 @@ PLAN = {  # part -> settings of its runs
             for method in (
                 dict(method="dial", base="balanced_softmax"),
                 dict(method="prl_environment"),
+                dict(method="prl_offset"),
             )
         ],
         seed=[0],
