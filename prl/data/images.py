@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from .decode import TRIES, cut, upright
+from .decode import CENTRE, TRIES, cut, upright
 
 log = logging.getLogger("prl")
 
@@ -39,7 +39,7 @@ class _Reader:
             draw = None if draws is None else draws[k].tolist()
             try:
                 whole = upright(*files.source(files.paths[i]))
-                images.append(cut(whole, files.size, draw, files.smallest))
+                images.append(files.cut(whole, draw))
             except ValueError as error:
                 failed[k] = str(error)
         empty = np.empty((0, files.size, files.size, 3), np.uint8)
@@ -70,6 +70,8 @@ class Files:
     unreadable: str = "stop"  # "skip" leaves training images out that cannot be read
     smallest: float = 0.08  # share of an image's area that a training crop has at least
     inside: dict = None  # path -> bytes, where pictures lie inside other files
+    centre: float = CENTRE  # share of an image's shorter side that is seen where nothing is drawn
+    interpolation: str = "bilinear"  # of `decode.INTERPOLATIONS`
     skipped: dict = field(default_factory=dict, init=False)  # file -> why it could not be read
 
     def __post_init__(self):
@@ -93,6 +95,10 @@ class Files:
     def source(self, path) -> tuple:  # for `upright`
         "What is read of a picture: its file or its bytes, and how an error calls it."
         return (self.root / path, "") if self.inside is None else (self.inside[path], str(path))
+
+    def cut(self, picture, draw=None) -> np.ndarray:  # (size, size, 3), uint8
+        "A part of a picture, as `decode.cut` draws it."
+        return cut(picture, self.size, draw, self.smallest, self.centre, self.interpolation)
 
     def __getitem__(self, index):
         index = np.asarray(index) if isinstance(index, torch.Tensor) else index

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from .augment import augment, disturb
-from .decode import TRIES, cut, upright
+from .decode import TRIES, upright
 from .images import Files
 
 # %% ../../nbs/05_data/variants.ipynb #84819aa7
@@ -75,7 +75,7 @@ class _Cutter:
         files, digest = self.files, self.digests[i]
         picture = upright(*files.source(files.paths[i]))
         boxes = [numbers(digest, v).box.tolist() if v else None for v in self.which]
-        return np.stack([cut(picture, files.size, box, files.smallest) for box in boxes])
+        return np.stack([files.cut(picture, box) for box in boxes])
 
     def __getitem__(self, index):
         size, found, failed = self.files.size, [], {}

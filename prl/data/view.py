@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .decode import CENTRE, central, upright
+from .decode import central, upright
 from .images import Files
 
 # %% ../../nbs/05_data/view.ipynb #8e3a72fd
@@ -24,13 +24,15 @@ class View:
     width: int
     channels: int = 3  # 1 is grey
     share: float = 1.0  # of each side that is seen, before the longer one is cut to shape
+    interpolation: str = "bilinear"  # of `decode.INTERPOLATIONS`
 
     def __call__(
         self,
         image,  # a path, bytes, a struct `{"bytes", "path"}` or a Pillow image
         name: str = "",  # what to call it in an error; a path needs none
     ) -> np.ndarray:  # (channels, height, width), uint8
-        picture = central(upright(image, name), self.width, self.height, self.share)
+        size = self.width, self.height
+        picture = central(upright(image, name), *size, self.share, self.interpolation)
         pixels = np.asarray(picture if self.channels == 3 else picture.convert("L"))
         return np.atleast_3d(pixels).transpose(2, 0, 1)
 
@@ -40,7 +42,7 @@ def view_of(
 ) -> View | None:
     "How the test images of a data set were prepared; None where they are no pictures."
     if isinstance(images, Files):
-        return View(images.size, images.size, 3, CENTRE)
+        return View(images.size, images.size, 3, images.centre, images.interpolation)
     channels, height, width = images.shape[1:]
     if images.dtype != torch.uint8 or channels not in (1, 3):
         return None

@@ -21,8 +21,10 @@ from prl.fit.field import (
     UNNAMED,
     Count,
     Fraction,
+    Interpolation,
     Names,
     Natural,
+    Part,
     Positive,
     Share,
     Weight,
@@ -217,9 +219,9 @@ class AugmentationFields(BaseModel):
     crop: Literal["shift", "resized"] = field(
         "shift", "shifted by `pad`, or a random part scaled to image_size", IMAGES
     )
-    smallest: float = field(
-        0.08, "share of an image's area that a resized crop has at least", IMAGES, gt=0, le=1
-    )
+    smallest: Part = field(0.08, "share of an image that a resized crop has at least", IMAGES)
+    centre: Part = field(0.875, "share of a side that is seen in evaluation", IMAGES, FIRST)
+    interpolation: Interpolation = field("bilinear", "of what is resized", IMAGES, FIRST)
     jitter: Fraction = field(
         0.0, "largest change of brightness, contrast and saturation of resized crops"
     )

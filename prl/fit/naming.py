@@ -13,11 +13,13 @@ from pathlib import Path
 from ..data.dataset import SOURCES
 from ..data.own import TABLES
 from ..data.parts import part_of
+from ..data.source import PREPARED
 from ..data.storage import project_path, read_json
 from .config import Config
 from .field import FIRST, IMAGES, OF_METHOD, UNNAMED
 from .parts import fields_of, marked
 from ..method.registry import METHODS
+from ..model.weights import preparation
 
 # %% ../../nbs/08_fit/naming.ipynb #4f627a72
 def identity(config: Config) -> dict:
@@ -50,7 +52,11 @@ def _different(config: Config) -> dict:  # field -> value
     usual |= dict(first=None, stage=0)
     if small:
         usual["backbone"] = None  # is said: it asks for another recipe
-    return {k: v for k, v in identity(config).items() if v != usual[k] and k != "seed"}
+    found = {k: v for k, v in identity(config).items() if v != usual[k] and k != "seed"}
+    if found.keys() & set(PREPARED):  # what its network is used to goes without saying
+        of_network = preparation(config.backbone)
+        found = {k: v for k, v in found.items() if v != of_network.get(k)}
+    return found
 
 
 _LONGEST = 200  # bytes of a name; file systems take 255

@@ -7,8 +7,11 @@ __all__ = ['PUBLISHED', 'BUDGETS', 'FINE_TUNING', 'within_budget', 'variant', 'r
 
 # %% ../../nbs/08_fit/recipes.ipynb #bc36b100
 from ..data.dataset import SOURCES
+from ..data.source import PREPARED
 from ..method.contract import Method
 from ..method.registry import METHODS
+from ..model.own import is_own
+from ..model.weights import preparation
 
 # %% ../../nbs/08_fit/recipes.ipynb #bc9e7616
 PUBLISHED = dict(mixing="batch")  # fields of `Config` under recipe="published", whatever the method
@@ -56,6 +59,10 @@ def _on_a_trunk(backbone: str, recipe: dict, method: Method, given: dict) -> dic
         follows |= dict(frozen_stages=0)  # what was drawn must learn
     if given.get("frozen_stages", follows.get("frozen_stages", 4)) != 4:
         follows |= dict(views=0, standardise=False)
+    if is_own(backbone):
+        follows |= dict(weights=None)  # it brings its own
+    if given.get("weights") != "none" and not given.keys() >= set(PREPARED):
+        follows |= preparation(backbone)
     if ":" in backbone:
         follows |= dict(width="full")  # branches share all of it, and differ by their adapters
         if method.settings.get("branches", given.get("branches")) == 3:
@@ -88,7 +95,8 @@ def recipe_of(
     if given.get("crop", recipe.get("crop")) == "resized":
         recipe |= dict(pad=0, degrees=0.0)
     else:
-        recipe.pop("smallest", None)  # of resized crops
+        for k in ("smallest", *PREPARED):  # of resized crops
+            recipe.pop(k, None)
     if given.get("schedule") == "onecycle":
         recipe |= dict(warmup=0.3)  # PyTorch's and fastai's
     return within_budget(recipe, given.get("budget"))

@@ -12,6 +12,7 @@ __all__ = ['RULES', 'Asked', 'ask', 'fixed_by_method', 'not_read_by_method', 'bl
 from dataclasses import dataclass
 
 from ..data.dataset import SOURCES
+from ..data.source import PREPARED
 from ..errors import nearest, unknown
 from .recipes import PUBLISHED, recipe_of, variant
 from ..method.contract import Method
@@ -114,7 +115,7 @@ def no_first_stage(asked: Asked) -> str | None:
 # %% ../../nbs/08_fit/rules.ipynb #92380aed
 def other_crop(asked: Asked) -> str | None:
     resized = asked.value("crop") == "resized"
-    for name in ("pad", "degrees") if resized else ("jitter", "smallest"):
+    for name in ("pad", "degrees") if resized else ("jitter", "smallest", *PREPARED):
         usual = 0 if resized else asked.usual[name]
         value = asked.given.get(name, usual)
         if value != usual and resized:

@@ -19,6 +19,7 @@ from ..method.contract import adopt
 from ..method.registry import METHODS
 from ..model.backbones import build_backbone
 from ..model.low_rank import update_low_rank
+from ..model.own import is_own
 from ..model.weights import load_pretrained, pretraining_statistics
 
 # %% ../../nbs/08_fit/stages.ipynb #a184657f
@@ -28,13 +29,21 @@ def channel_statistics(images) -> tuple:  # mean and deviation of each channel, 
     return [p.mean().item() for p in parts], [max(p.std().item(), 1e-3) for p in parts]
 
 # %% ../../nbs/08_fit/stages.ipynb #0ed2aad2
+def _is_pretrained(config) -> bool:
+    "Whether a run's backbone begins with weights that were not drawn for it."
+    if config.weights is None:
+        return is_own(config.backbone)
+    return config.weights != "none"
+
+
 def _path(weights: str):
     return weights if weights == "imagenet" else project_path(weights)
 
 
-def pretrain(features, weights: str) -> None:
+def pretrain(features, weights: str | None) -> None:
     "A backbone's weights, and the normalisation that they are used to."
-    load_pretrained(features.backbone, _path(weights))
+    if weights is not None:  # else it brings its own
+        load_pretrained(features.backbone, _path(weights))
     normalisation = pretraining_statistics(features.backbone)
     for buffer, values in zip((features.mean, features.std), normalisation):
         buffer.copy_(torch.tensor(values).view(-1, 1, 1))
@@ -159,7 +168,7 @@ def start(
         adopt(model, first_model(config))
     elif goes_on(config) and not begun:
         go_on(model, config)
-    elif config.weights not in (None, "none") and not begun:
+    elif not begun and _is_pretrained(config):
         pretrain(model.phi, config.weights)
     if config.low_rank and not second:
         update_low_rank(model.phi.backbone, config.low_rank, config.seed)

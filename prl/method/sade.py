@@ -6,6 +6,8 @@
 __all__ = ['SADE', 'sade_objective', 'mean_of_experts', 'random_views', 'aggregate_experts']
 
 # %% ../../nbs/07_method/sade.ipynb #df83c624
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 
@@ -60,7 +62,7 @@ def _crops(images):  # yields all images, 500 at a time; those in files as rando
 def _views(images, count, config, device):  # yields, for each view, an iterator of its parts
     colour = _colour()
     if isinstance(images, Files):  # as SADE's loaders for photographs
-        images = Files(images.paths, images.size, images.root, images.workers, smallest=0.2)
+        images = replace(images, unreadable="stop", smallest=0.2)
 
     def disturbed(part):
         coloured = torch.cat([colour(few) for few in part.to(device).split(10)])

@@ -6,11 +6,14 @@
 __all__ = ['BACKBONES', 'check', 'build_backbone', 'freeze', 'frozen_tensors']
 
 # %% ../../nbs/06_model/backbones.ipynb #72536503
+import contextlib
+
 import torch
 from torch import nn
 from torchvision import models
 
 from ..errors import nearest, unknown
+from .own import check_own, is_own
 from .photograph import RESNETS, BranchedResNet, Staged, Whole, timm_library
 from .small import Embedding, cnn, resnet32, resnet32_bbn
 
@@ -39,17 +42,20 @@ BACKBONES = {  # name -> (channels, branches, width) -> module
 } | {name: _resnet(name) for name in RESNETS}
 
 # %% ../../nbs/06_model/backbones.ipynb #8288daec
-def _check_library(name, width):  # of torchvision: and timm:
+def _known(library, model) -> list:
+    if library == "torchvision":
+        return models.list_models(module=models)
+    with contextlib.suppress(ImportError):
+        if library == "timm":
+            return timm_library().list_models()
+    return [model.split(".")[0]]  # building it will say what is missing
+
+
+def _check_library(name, width):  # of torchvision:, timm: or a module of one's own
+    if is_own(name):
+        check_own(name)
     library, _, model = name.partition(":")
-    if library not in ("torchvision", "timm"):
-        close = nearest(library, ("torchvision", "timm"))
-        raise ValueError(f"backbone is {name!r}: expected torchvision:NAME or timm:NAME{close}")
-    known = models.list_models(module=models)
-    if library == "timm":
-        try:
-            known = timm_library().list_models()
-        except ImportError:
-            known = [model.split(".")[0]]  # building it will say what is missing
+    known = _known(library, model)
     if model.split(".")[0] not in known:
         raise ValueError(
             f"backbone is {name!r}, but {library} has no classification model of that name"
@@ -63,7 +69,7 @@ def _check_library(name, width):  # of torchvision: and timm:
 
 
 def check(
-    name: str,  # of BACKBONES, torchvision:NAME or timm:NAME
+    name: str,  # of BACKBONES, torchvision:NAME, timm:NAME or MODULE:NAME
     branches: int = 1,
     width: str = "full",
     shared_stages: int = 2,
@@ -76,8 +82,8 @@ def check(
         _check_library(name, width)
     elif name not in BACKBONES:
         raise ValueError(
-            f"backbone is {name!r}: expected {', '.join(BACKBONES)}, torchvision:NAME or timm:NAME"
-            f"{nearest(name, BACKBONES)}"
+            f"backbone is {name!r}: expected {', '.join(BACKBONES)}, torchvision:NAME, "
+            f"timm:NAME or MODULE:NAME of your own{nearest(name, BACKBONES)}"
         )
     resnet = name in RESNETS
     if shared_stages != 2 and not (resnet and branches > 1 and shared_stages == 3):
@@ -101,7 +107,7 @@ def check(
 
 # %% ../../nbs/06_model/backbones.ipynb #c751bca1
 def build_backbone(
-    name: str,  # of BACKBONES, torchvision:NAME or timm:NAME
+    name: str,  # of BACKBONES, torchvision:NAME, timm:NAME or MODULE:NAME
     channels: int = 3,  # of an image
     branches: int = 1,
     width: str = "full",  # of the stages in the branches

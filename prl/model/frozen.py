@@ -21,7 +21,6 @@ from safetensors import safe_open
 from safetensors.torch import save
 from tqdm import tqdm
 
-from ..data.decode import CENTRE
 from ..data.images import Files, at_once
 from ..data.storage import atomic_write, hold, read_checkpoint
 from ..data.variants import image_digests, variants
@@ -95,11 +94,13 @@ def trunk_digest(
     phi,  # `Features`
     images,  # (N, channels, H, W), uint8, or `Files`
 ) -> str:
-    "A hash of a trunk's weights, its normalisation and the size of what it sees."
+    "A hash of a trunk's weights, its normalisation and how it sees images."
     weights = [part for pair in phi.backbone.state_dict().items() for part in pair]
     name = getattr(phi.backbone, "name", type(phi.backbone).__name__)
-    share = CENTRE if isinstance(images, Files) else 1
-    return _hash(name, *weights, phi.mean, phi.std, tuple(images.shape[1:]), share)
+    how = [1]
+    if isinstance(images, Files):
+        how = [images.centre, *[images.interpolation] * (images.interpolation != "bilinear")]
+    return _hash(name, *weights, phi.mean, phi.std, tuple(images.shape[1:]), *how)
 
 
 def variant_names(
@@ -212,6 +213,11 @@ def frozen_features(
                     its = [names[j] for j in which]
                     _compute(cache, _trunk_of(phi), given, its, digests, bar)
     kept = [all((digest, name) in cache.place for name in names) for digest in digests]
+    if not any(kept):
+        raise ValueError(
+            f"none of {len(kept)} images can be read. {next(iter(images.skipped.values()), '')} "
+            "Is data_root the folder that their paths begin from?"
+        )
     x = cache.read([d for d, there in zip(digests, kept) if there], names)
     kept = torch.tensor(kept)
     features = x if kept.all() else x.new_zeros(len(kept), *x.shape[1:]).index_put((kept,), x)

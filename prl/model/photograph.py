@@ -10,6 +10,7 @@ import contextlib
 import copy
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -17,6 +18,7 @@ from torch import nn
 from torchvision import models
 
 from .depth import first_stages, stages_of
+from .own import own
 from .small import Branched
 
 # %% ../../nbs/06_model/photograph.ipynb #defdbfcb
@@ -158,12 +160,29 @@ def _from_torchvision(model, channels, image_size):
     return net, (linear[-1] + ".",)
 
 
+def _tried(net, where: str) -> Callable:  # images -> what it makes of them
+    "A network for trying sizes: a copy on the meta device, without numbers, or itself."
+    if where == "meta":
+        copied = copy.deepcopy(net).to("meta").train()
+        return lambda images: copied(images.to("meta"))
+
+    @torch.no_grad()
+    def tried(images):
+        training = net.training
+        try:
+            return net.eval()(images)
+        finally:
+            net.train(training)
+
+    return tried
+
+
 class Whole(Staged):
-    "A model of torchvision or timm without classifier: (N, channels, H, W) -> (N, branches, d)."
+    "A whole network without classifier: (N, channels, H, W) -> (N, branches, d)."
 
     def __init__(
         self,
-        name: str,  # torchvision:NAME or timm:NAME
+        name: str,  # torchvision:NAME, timm:NAME or MODULE:NAME
         channels: int = 3,
         image_size: int | None = None,  # pixels; None is the model's own
         branches: int = 1,  # that share all of it
@@ -172,11 +191,14 @@ class Whole(Staged):
         self.shared_by = branches
         library, model = self.hub = tuple(name.split(":", 1))
         size = image_size or 224
-        build = _from_timm if library == "timm" else _from_torchvision
+        build = {"timm": _from_timm, "torchvision": _from_torchvision}.get(library)
         try:
-            self.net, self.classifier = build(model, channels, image_size)
-            shapes = copy.deepcopy(self.net).to("meta").train()  # without numbers
-            probe = shapes(torch.zeros(2, channels, size, size, device="meta"))
+            if build:
+                self.net, self.classifier = build(model, channels, image_size)
+            else:
+                self.net, self.classifier = own(name)(), ()
+            tried = _tried(self.net, where="meta" if build else "cpu")
+            probe = tried(torch.zeros(2, channels, size, size))
             if not isinstance(probe, torch.Tensor) or probe.dim() != 2:
                 raise ValueError(f"it gives {type(probe).__name__}, not one vector for each image")
         except (ValueError, RuntimeError, AssertionError) as error:
@@ -188,7 +210,7 @@ class Whole(Staged):
         self.name, self.channels, self.dim, self.size = name, channels, probe.shape[1], size
         self.depth = stages_of(self.net)
         with contextlib.suppress(ValueError, RuntimeError, AssertionError):
-            shapes(torch.zeros(2, channels, 2 * size, 2 * size, device="meta"))
+            tried(torch.zeros(2, channels, 2 * size, 2 * size))
             self.size = None  # any size will do
 
     def stages(self, last: int) -> list:
