@@ -51,13 +51,9 @@ class DataFields(BaseModel):
         RECIPE, "largest class over smallest; your own images stay as they are", IMAGES, FIRST, ge=1
     )
     subset_seed: int = field(
-        0,
-        "which images the tail keeps and parts hold out; the same for every seed",
-        IMAGES,
+        0, "which images the tail keeps and parts hold out; the same for every seed", IMAGES
     )
-    image_size: Count = field(
-        32, "pixels a side, of images that come in other sizes", IMAGES, FIRST
-    )
+    image_size: Count = field(32, "pixels a side, of images of other sizes", IMAGES, FIRST)
     image_column: str = field("image", "of parquet and of tables of paths", IMAGES)
     label_column: str = field("label", "of parquet and of tables of paths", IMAGES)
     test_fraction: float = field(
