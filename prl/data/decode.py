@@ -65,13 +65,14 @@ _MANY = 2**26  # pixels of a photograph that is read whole; RGB takes three byte
 
 def _bomb(error) -> ValueError:
     return ValueError(
-        f"{error}. Pillow opens no file of so many pixels, but JPEG is read here at an eighth "
-        "of its size: save it as JPEG, or smaller"
+        f"of a file that is no JPEG Pillow opens so many pixels never ({error}): "
+        "save it as JPEG, which is read here at an eighth of its size, or smaller"
     )
 
 
 def opened(
     file,  # a path, or bytes
+    whole: bool = False,  # to be looked at and not read
 ):
     "A file as Pillow opens it; of a JPEG of very many pixels every second to every eighth is read."
     file = io.BytesIO(file) if isinstance(file, bytes) else file
@@ -85,7 +86,7 @@ def opened(
         except SyntaxError:
             raise _bomb(error) from error
     pixels = found.width * found.height
-    if pixels > _MANY:
+    if pixels > _MANY and not whole:
         times = math.ceil(math.sqrt(pixels / _MANY))
         # decoders scale by powers of two, and only to what is asked for or more
         times = 1 << (times - 1).bit_length()
@@ -164,18 +165,40 @@ def _stacked(arrays) -> torch.Tensor:
     return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
 
 
+def _first_of(failed: dict) -> str:  # place -> why
+    first = "".join(f"\n  {failed[k]}" for k in sorted(failed)[:10])
+    return first + ("\n  ..." if len(failed) > 10 else "")
+
+
+def _decoded(images, names, size: int) -> tuple:  # arrays, None where one failed; place -> why
+    failed, names = {}, names or [""] * len(images)
+
+    def tried(k):
+        try:
+            return decode(images[k], names[k], size)
+        except ValueError as error:
+            failed[k] = str(error)
+
+    with ThreadPoolExecutor() as pool:
+        decoded = pool.map(tried, range(len(images)))
+        return list(tqdm(decoded, "read", len(images), leave=False, delay=5)), failed
+
+
 def decode_all(
     images,  # paths, bytes or structs
     names=None,  # one for each
     size: int = None,
 ) -> torch.Tensor:  # (N, 3, H, W), uint8
     "Decode many images; without `size` all must have the same size."
-    names = [""] * len(images) if names is None else names
     if size is None:  # small images, which decode faster than threads switch
-        return _stacked([decode(*pair) for pair in zip(images, names)])
-    with ThreadPoolExecutor() as pool:
-        decoded = pool.map(lambda pair: decode(*pair, size), zip(images, names))
-        return _stacked(list(tqdm(decoded, "read", len(images), leave=False, delay=5)))
+        return _stacked([decode(*pair) for pair in zip(images, names or [""] * len(images))])
+    arrays, failed = _decoded(images, names, size)
+    if failed:
+        raise ValueError(
+            f"{len(failed)} of {len(images)} images cannot be read:{_first_of(failed)}\n"
+            "Mend them or take them out, or give unreadable='skip' to go on without"
+        )
+    return _stacked(arrays)
 
 
 def decode_some(
@@ -184,21 +207,10 @@ def decode_some(
     size: int = None,
 ) -> tuple:  # (n, 3, H, W), uint8; which of the images they are (n,)
     "As `decode_all`, without those that cannot be read, which are named in a warning."
-    failed = {}
-
-    def tried(k):
-        try:
-            return decode(images[k], names[k] if names else "", size)
-        except ValueError as error:
-            failed[k] = str(error)
-
-    with ThreadPoolExecutor() as pool:
-        decoded = pool.map(tried, range(len(images)))
-        arrays = list(tqdm(decoded, "read", len(images), leave=False, delay=5))
+    arrays, failed = _decoded(images, names, size)
     if failed:
-        first = "".join(f"\n  {failed[k]}" for k in sorted(failed)[:10])
-        more = "\n  ..." if len(failed) > 10 else ""
-        log.warning("left out are %d of %d images:%s%s", len(failed), len(images), first, more)
+        says = "left out are %d of %d images:%s"
+        log.warning(says, len(failed), len(images), _first_of(failed))
     kept = [k for k in range(len(images)) if k not in failed]
     if not kept:
         raise ValueError(f"none of {len(images)} images can be read. The first: {failed[0]}")

@@ -64,7 +64,8 @@ class _Found(ImageFolder):
             super().__init__(folder, is_valid_file=self._is_image, allow_empty=may_be_empty)
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"no images in folders of classes under {folder}: {error}"
+                f"no images in folders of classes under {folder}: {str(error).strip()} "
+                "Expected files such as photo.jpg in each"
             ) from error
         if self.strange:
             kinds = ", ".join(
@@ -101,7 +102,7 @@ def read_folder(reading: Reading) -> Contents:
         labels = torch.tensor([number[found.classes[c]] for c in found.targets])
         images, kept = reading.keep(paths, root)
         left_out += np.delete(paths, kept).tolist()
-        sets[part] = Images(images, labels[kept])
+        sets[part] = Images(images, labels[kept], names=paths[kept])
     where = f"the images in {shown(root)}"
     test, validation = sets.get("test"), sets.get("validation")
     return Contents(sets["train"], test, names, where, validation, left_out=tuple(left_out))

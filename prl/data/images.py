@@ -207,10 +207,12 @@ class Images(NamedTuple):
     images: torch.Tensor | Files  # (N, channels, H, W), uint8
     labels: torch.Tensor  # (N,), int64
     groups: np.ndarray = None  # (N,), what each belongs to; None: each to itself
+    names: np.ndarray = None  # (N,), of the files that your own images came from
 
     def at(self, index):  # places (n,) -> Images
-        groups = None if self.groups is None else self.groups[np.asarray(index)]
-        return Images(take(self.images, index), self.labels[torch.as_tensor(index)], groups)
+        about = (self.groups, self.names)
+        about = (None if one is None else one[np.asarray(index)] for one in about)
+        return Images(take(self.images, index), self.labels[torch.as_tensor(index)], *about)
 
 
 def content(

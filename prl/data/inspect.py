@@ -52,7 +52,7 @@ def look(
     try:
         data = given if isinstance(given, bytes) else given.read_bytes()
         upright(data, name or str(given))
-        with opened(data) as file:
+        with opened(data, whole=True) as file:
             size, mode, frames = file.size, file.mode, getattr(file, "n_frames", 1)
         hashed = looks(data)
     except FileNotFoundError:

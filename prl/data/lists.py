@@ -188,7 +188,7 @@ def read_own_list(reading: Reading) -> Contents:
         images, kept = reading.keep(listed.paths, root)
         left_out += np.delete(listed.paths, kept).tolist()
         parts[part] = listed.at(kept)
-        sets[part] = Images(images, labels[kept], parts[part].groups)
+        sets[part] = Images(images, labels[kept], parts[part].groups, parts[part].paths)
     if reading.group_column:
         _warn_of_shared(parts, reading.group_column)
     return Contents(

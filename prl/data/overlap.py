@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from .dataset import Data
 from .duplicates import alike_across, differing, named, same_files
-from .images import Files
+from .images import Files, Images
 from .inspect import looks
 from .variants import image_digests
 from .view import view_of
@@ -55,8 +55,11 @@ def _digests(images, sizes: set) -> list:  # those of other sizes are like no ot
     return [found.get(k) or str(path) for k, path in enumerate(images.paths)]
 
 
-def _glance(images, sizes: set, by_looks: bool) -> pd.DataFrame:
+def _glance(part: Images, sizes: set, by_looks: bool) -> pd.DataFrame:
     "What two parts can be compared by, a row a picture."
+    images, names = part.images, part.names
+    if names is None:
+        names = [f"image {k}" for k in range(len(images))]
     files = isinstance(images, Files)
     given = [images.source(path)[0] for path in images.paths] if files else images
     hashes = [b""] * len(given)
@@ -64,10 +67,9 @@ def _glance(images, sizes: set, by_looks: bool) -> pd.DataFrame:
         with ThreadPoolExecutor() as pool:
             hashes = pool.map(_looks, given)
             hashes = list(tqdm(hashes, "compare", len(given), leave=False, delay=2))
-    names = map(str, images.paths) if files else (f"image {k}" for k in range(len(given)))
-    return pd.DataFrame(
-        {"path": list(names), "digest": _digests(images, sizes), "hash": hashes}
-    ).assign(error=["" if found or not by_looks else "unreadable" for found in hashes])
+    return pd.DataFrame({"path": names, "digest": _digests(images, sizes), "hash": hashes}).assign(
+        error=["" if found or not by_looks else "unreadable" for found in hashes]
+    )
 
 # %% ../../nbs/05_data/overlap.ipynb #ee1e06d0
 class Overlap(NamedTuple):
@@ -114,7 +116,7 @@ def overlap(
     by_looks = by_looks and shown and sum(map(len, every)) <= MOST
     tables = []
     for name, part in parts.items():
-        table = _glance(part.images, sizes, by_looks).assign(part=name)
+        table = _glance(part, sizes, by_looks).assign(part=name)
         table["class"] = [data.class_names[c] for c in part.labels.tolist()]
         tables.append(table)
     pictures = pd.concat(tables, ignore_index=True)

@@ -178,7 +178,8 @@ def read_own_parquet(reading: Reading) -> Contents:
         groups = None
         if column and (part == "train" or _have(files[part], column)):
             groups = _column_of(files[part], column)[kept]
-        sets[part] = Images(images, labels[kept], groups)
+        names_of = np.array(rows.names, dtype=object)[kept]
+        sets[part] = Images(images, labels[kept], groups, names_of)
     where = f"the Parquet files in {shown(root)}"
     test, validation = sets.get("test"), sets.get("validation")
     found = Contents(sets["train"], test, names, where, validation, tuple(left_out))

@@ -7,8 +7,9 @@ __all__ = ['Checked', 'bar', 'check']
 
 # %% ../../nbs/12_study/check.ipynb #22754a7f
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from ..data.dataset import SOURCES, Data, load_data
@@ -198,11 +199,13 @@ def check(
     source = SOURCES[config.dataset]
     lazy = {"crop": "resized", "unreadable": "skip"} if source.files else {}
     data = load_data(config.model_copy(update=lazy))
-    pictures, same, twins, each = None, [], [], 0.0
+    pictures, same, twins, each, measured = None, [], [], 0.0, data
     if isinstance(data.train.images, Files):
         pictures, each = _look(data)
         same = same_files(pictures)
         twins = alike_across(pictures)
+        readable = np.flatnonzero(pictures.error[pictures.part == "train"] == "")
+        measured = replace(data, train=data.train.at(readable))
     return Checked(
         config.dataset,
         data,
@@ -211,5 +214,5 @@ def check(
         twins,
         config.image_size,
         config.group_column is not None,
-        forecast(config, data, each),
+        forecast(config, measured, each),
     )

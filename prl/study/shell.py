@@ -81,9 +81,10 @@ def train(given: list) -> None:
     "Train, evaluate, leave the record, with as many processes as there are."
     try:
         config = asked(arguments(given))
+        run = fit(config)
     except (ValueError, OSError) as error:
         sys.exit(1 if int(os.environ.get("RANK", 0)) else str(error))
-    run, first = fit(config), not rank()
+    first = not rank()
     leave()  # nobody waits for the evaluation
     if first:
         examine(run)
