@@ -120,6 +120,7 @@ def subset(
     imbalance_ratio: float,  # of the subset
     seed: int = 0,  # which images
     class_names=None,  # to name a class in an error
+    as_field: bool = False,  # drawn as the field's loaders draw it, not class by class
 ) -> np.ndarray:  # sorted indices into `labels`
     "Long-tailed subset: classes ranked by how many images there are, the largest class whole."
     labels = np.asarray(labels)
@@ -134,6 +135,8 @@ def subset(
             f"imbalance ratio {imbalance_ratio} needs {needed[worst]} images of class {worst}"
             f"{name}, there are {available[worst]}: use a larger ratio, or add images"
         )
+    if as_field:
+        return np.sort(sampled(labels, needed, seed))
     chosen = [
         np.random.default_rng([seed, c]).permutation(np.flatnonzero(labels == c))[:n]
         for c, n in enumerate(needed)

@@ -199,6 +199,7 @@ def test_torchvision_files_come_first(tmp_path, monkeypatch, caplog):
     folder.mkdir()
     for part, n in (("train", 3), ("test", 1)):
         entry = {"data": np.zeros((100 * n, 3072), np.uint8), "fine_labels": list(range(100)) * n}
+        entry["data"][:, 0] = np.arange(100 * n) // 100  # which of its class an image is
         (folder / part).write_bytes(pickle.dumps(entry))
     (folder / "meta").write_bytes(
         pickle.dumps({"fine_label_names": [f"class {c}" for c in range(100)]})
@@ -218,6 +219,16 @@ def test_torchvision_files_come_first(tmp_path, monkeypatch, caplog):
         and data.train_counts == [3] * 100
         and data.class_names[7] == "class 7"
     )
+
+    data = load("cifar100", tmp_path, 3, download=False)  # the images that the field's loaders keep
+    np.random.seed(0)
+    kept = []
+    for n in class_counts(3, 100, 3):
+        places = np.arange(3)
+        np.random.shuffle(places)
+        kept.append(set(places[:n].tolist()))
+    found = data.train.images[:, 0, 0, 0]
+    assert [set(found[data.train.labels == c].tolist()) for c in range(100)] == kept
 
 
 def test_cifar10_from_parquet(tmp_path):

@@ -33,7 +33,8 @@ def _by_torchvision(dataset: str, root, download: bool) -> Contents:
         for p in parts
     )
     names = list(parts[0].classes)
-    return Contents(train, test, names, f"torchvision's {dataset} files in {shown(root)}")
+    where = f"torchvision's {dataset} files in {shown(root)}"
+    return Contents(train, test, names, where, as_field=True)
 
 # %% ../../nbs/05_data/cifar.ipynb #7268571a
 def _by_parquet(dataset: str, root) -> Contents | None:

@@ -152,7 +152,8 @@ def _divided(
         made.append(f"test is {shares['test']:.0%} of the images")
     if imbalance_ratio is not None:
         labels = pool.images.labels.numpy()
-        pool = pool.at(subset(labels, imbalance_ratio, seed, found.class_names))
+        names, as_field = found.class_names, found.as_field
+        pool = pool.at(subset(labels, imbalance_ratio, seed, names, as_field))
     if validation is None and shares["validation"]:
         pool, validation = pool.hold_out(shares["validation"], "validation")
         made.append(f"validation is {shares['validation']:.0%} of the training images")

@@ -99,6 +99,7 @@ class Contents:
     where: str  # it came from, in words
     validation: Images | None = None  # None: it is held out where one is asked for
     left_out: tuple = ()  # files that are missing or could not be read
+    as_field: bool = False  # whether their order is that which the field's loaders draw from
 
     def leaving_out(self, leave_out) -> "Contents":
         "The same without the images of some classes, which are no longer named."
