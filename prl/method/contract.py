@@ -211,6 +211,7 @@ class Method:
     published: dict = field(default_factory=dict)
     # the epoch whose accuracy its authors' code reports: "last", or "best" on the test set
     reports: str = ""
+    differs: str = ""  # from its authors' code, in words that stand beside its results
     # (data set, imbalance ratio or None for any) -> fields of Config, in every recipe
     constants: dict = field(default_factory=dict)
     # (config, class_names, train_counts, mean, std) -> model, where heads do not tell the whole

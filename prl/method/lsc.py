@@ -172,6 +172,7 @@ LSC = Method(
     title="LSC",
     source="Wei et al., Learning Label Shift Correction for Test-Agnostic Long-Tailed Recognition, "
     "ICML 2024",
+    differs="as the paper states it; the released script adds a third of the log prior",
     settings=FIXED,
     defaults=dict(base="balanced_softmax"),
     reads=("base", "branch_loss"),

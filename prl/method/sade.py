@@ -136,6 +136,7 @@ SADE = Method(
     title="SADE",
     source="Zhang et al., Self-Supervised Aggregation of Diverse Experts, NeurIPS 2022",
     reports="best",
+    differs="test-time views drawn once for all test sets, ten images of one change of colour",
     loss=sade_objective,
     head=fixed_heads(mean_of_experts),
     draw=draw_corners,

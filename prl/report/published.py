@@ -26,6 +26,7 @@ PROTOCOL = [
     "environment",
 ]
 _ABOUT = ["method", "published_as", "top1", "source", "trust"]
+_BESIDE = ["epoch", "remark"]  # may be left out
 
 
 def read_published(path) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def read_published(path) -> pd.DataFrame:
             f"{path} lacks {', '.join(missing)}: "
             f"without all of {', '.join(PROTOCOL)} a figure cannot be compared"
         )
-    return found
+    return found.assign(**{name: "" for name in _BESIDE if name not in found})
 
 # %% ../../nbs/13_report/published.ipynb #ccc354a3
 def _comparable(rows):  # of ours
@@ -57,7 +58,9 @@ def _comparable(rows):  # of ours
     chosen = chosen[(chosen.prior != "estimated") | chosen.method.isin(own_step)]
     of_release = chosen.dataset.map({n: r.largest / r.smallest for n, r in RELEASES.items()})
     ratio = pd.to_numeric(chosen.imbalance_ratio).fillna(of_release)
-    return chosen.assign(imbalance_ratio=ratio)
+    # the field's tables say ResNet-32 for both
+    backbone = chosen.backbone.replace("resnet32_bbn", "resnet32")
+    return chosen.assign(imbalance_ratio=ratio, backbone=backbone)
 
 
 def beside(
@@ -82,6 +85,18 @@ def _line(name, prior, whose, values, order):  # of the table; values: environme
     return {"method": name, "prior": prior, "figures": whose, **accuracies}
 
 
+def _theirs(name, source, trust, epoch, remark):  # whose figures, in words
+    kind = f"{trust}, {epoch} epoch" if epoch else trust
+    return f"{name}: {source} ({kind})" + (f". {remark}" if remark else "")
+
+
+def _ours(part):  # whose figures, in words
+    seeds = part.seeds.iloc[0]
+    differs = METHODS[part.method.iloc[0]].differs
+    budget = f"{part.budget.iloc[0]}, {seeds} seed{'s' if seeds > 1 else ''}"
+    return f"**ours**: {budget}" + (f"; {differs}" if differs else "")
+
+
 def _by_environment(part, column):
     return part.drop_duplicates("environment").set_index("environment")[column]
 
@@ -94,12 +109,11 @@ def side_by_side(
     order = [e for e in every if e in set(joined.environment)]
     lines = []
     for (setting, prior), part in joined.groupby(["setting", "prior"], sort=False):
-        seeds = part.seeds.iloc[0]
-        whose = f"**ours**: {part.budget.iloc[0]}, {seeds} seed{'s' if seeds > 1 else ''}"
         ours = _by_environment(part, "ours")
-        lines.append(_line(f"**{title(setting)}**", prior, whose, ours, order))
-        sources = part.groupby(["published_as", "source", "trust"], sort=False)
-        for (name, source, trust), theirs in sources:
+        lines.append(_line(f"**{title(setting)}**", prior, _ours(part), ours, order))
+        sources = part.groupby(["published_as", "source", "trust", "epoch"], sort=False)
+        for about, theirs in sources:
             published = _by_environment(theirs, "published")
-            lines.append(_line("", "", f"{name}: {source} ({trust})", published, order))
+            remark = ". ".join(r for r in theirs.remark.unique() if r)
+            lines.append(_line("", "", _theirs(*about, remark), published, order))
     return pd.DataFrame(lines).set_index("method")
