@@ -46,8 +46,8 @@ def variant(given: dict) -> str:
     return max(asked, key=asked.get, default=name)
 
 # %% ../../nbs/08_fit/recipes.ipynb #e35bc6ca
-# a second step on a run of frozen features; ours, first values
-FINE_TUNING = dict(frozen_stages=3, epochs=4, learning_rate=5e-4, backbone_rate=0.2, batch_size=32)
+# a second step on a run of frozen features; rates found on validation images, see 08_fit/finetune
+FINE_TUNING = dict(frozen_stages=3, epochs=4, learning_rate=1e-3, batch_size=32)
 
 
 def _on_a_trunk(backbone: str, recipe: dict, method: Method, given: dict) -> dict:

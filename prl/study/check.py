@@ -161,8 +161,13 @@ def _twice(found: Checked) -> str:
 def _cost(cost: dict) -> str:
     time = f"Training here, on {cost['device']}: about {duration(cost['training'])}"
     reads = f"reading the files takes {duration(cost['reading'])}"
-    how = f"beside it, with workers={cost['workers']}" if cost["again"] else "before it"
+    how = "before it"
+    if cost["again"]:
+        how = f"{'beside' if cost['workers'] else 'within'} it, with workers={cost['workers']}"
     steps = f"{_count(cost['steps'], 'step')} of {cost['batch_size']} images"
+    if cost["features"]:
+        kept = duration(cost["features"])
+        time += f", of which {kept} for features, which are kept for the next training,"
     return f"{time} for {steps}; {reads} {how}"
 
 

@@ -8,9 +8,14 @@ __all__ = ['forecast', 'duration']
 # %% ../../nbs/12_study/forecast.ipynb #bab2ef96
 import os
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
-from ..data.batches import images_a_step
+import torch
+
+from ..data.batches import Computed, images_a_step
 from ..data.dataset import Data
+from ..data.images import Images
 from ..fit.config import Config
 from ..fit.machine import computing_on, pick_device
 from ..fit.step import stage_of
@@ -20,52 +25,101 @@ from .timing import wait
 
 # %% ../../nbs/12_study/forecast.ipynb #c6ce45e8
 _PIXELS = 128 * 32**2  # of all images of a step that is measured, if it has more than eight
+_LIMIT = 5.0  # seconds of measuring, if that is more than once
 
 
-def _of_image(config: Config, data: Data, device, bf16: bool, limit: float = 5.0) -> float:
-    "Seconds of a training step for one image of it."
+def _seconds(take: Callable, device) -> float:
+    "Of one call, after a first that is not counted."
+    take()  # what is only done once
+    wait(device)
+    times, before = 0, time.perf_counter()
+    while not times or times < 10 and time.perf_counter() - before < _LIMIT:
+        take()
+        times += 1
+    wait(device)
+    return (time.perf_counter() - before) / times
+
+
+def _few(config: Config, data: Data) -> Config:
+    "The same with few images a step; drawn weights take as long as those that are fetched."
     size = data.train.images.shape[-1] * data.train.images.shape[-2]
     few = min(config.batch_size, max(8, _PIXELS // size))
-    # drawn weights take as long as those that would have to be fetched
-    few = config.model_copy(update={"batch_size": few, "views": 0, "weights": "none"})
+    drawn = {"batch_size": few, "views": 0, "weights": "none", "first": None}
+    return config.model_copy(update=drawn)
+
+# %% ../../nbs/12_study/forecast.ipynb #21e60f02
+def _of_steps(ready: Ready, device, images: int) -> float:
+    "Seconds of training steps that see so many images."
+    return _seconds(ready, device) / len(ready.given.images) * images
+
+
+def _of_features(ready: Ready, device, images: int) -> float:
+    "Seconds of a frozen network's passes over so many images."
+    phi, seen = ready.model.phi.eval(), ready.given.images
+    with torch.no_grad():
+        return _seconds(lambda: phi.trunk(seen), device) / len(seen) * images
+
+
+def _of_heads(config: Config, data: Data, ready: Ready, device) -> float:
+    "Seconds of a step on features."
+    phi, labels = ready.model.phi, data.train.labels
+    dim, n = getattr(phi.backbone, "shared_by", 1) * phi.backbone.dim, len(labels)
+    drawn = torch.rand(1, 1, dim).expand(n, 1, dim)
+    kept = Images(Computed(drawn, torch.ones(n, dtype=torch.bool)), labels)
+    statistics = phi.mean.flatten().tolist(), phi.std.flatten().tolist()
+    each = {"batch_size": images_a_step(n, config), "least_steps": 0}
+    few = _few(config, data).model_copy(update=each)
+    on_features = lambda model: setattr(model.phi, "computed", True)
+    of_them = replace(data, train=kept, statistics=statistics)
+    return _seconds(Ready(few, of_them, device, False, on_features), device)
+
+# %% ../../nbs/12_study/forecast.ipynb #dcd3b49d
+def _network(config: Config, data: Data, first: Config) -> dict:  # seconds by part
+    "What the network's own work takes; a first stage costs what a plain network does."
+    device, bf16 = pick_device(config)
+    n, passes = len(data.train.labels), _passes(config)
     with computing_on(device, config.threads):
-        step = Ready(few, data, device, bf16)
-        images = len(step.given.images)
-        step()  # what is only done once
-        wait(device)
-        times, before = 0, time.perf_counter()
-        while not times or times < 10 and time.perf_counter() - before < limit:
-            step()
-            times += 1
-        wait(device)
-    return (time.perf_counter() - before) / times / images
+        ready = Ready(_few(first, data), data, device, bf16)
+        if not config.views:
+            return {"network": _of_steps(ready, device, n * passes)}
+        seen = n * config.views + len(data.test.labels)
+        steps = passes * -(-n // images_a_step(n, config))
+        heads = _of_heads(first, data, ready, device) * steps
+        return {"network": _of_features(ready, device, seen), "heads": heads}
+
+
+def _stages(config: Config) -> list:  # a second stage has its first before it
+    return [stage_of(one) for one in with_first_stages([config])]
+
+
+def _passes(config: Config) -> int:
+    return sum(stage.epochs for stage in _stages(config))
 
 
 def forecast(
     config: Config,
     data: Data,
     each: float = 0.0,  # seconds to read a file, where all processors read
-) -> dict:  # seconds of "reading" and "training", and what they are of
+) -> dict:  # seconds of "reading", "features" and "training" in all, and what they are of
     "What training would take on this machine, by a short measurement."
-    device, bf16 = pick_device(config)
-    images, again = len(data.train.labels), config.crop == "resized"
-    every = [stage_of(one) for one in with_first_stages([config])]
-    passes = sum(stage.epochs for stage in every)
-    # what a frozen network makes of each view of an image is kept
-    seen = config.views or passes
-    # a first stage costs what a plain network does; a second has none to start from here
-    network = _of_image(every[0], data, device, bf16) * images * seen
+    n, again, passes = len(data.train.labels), config.crop == "resized", _passes(config)
+    took = _network(config, data, _stages(config)[0])
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = max(1, min(config.workers, cores))
-    opened = passes if again and not config.views else 1
-    reading = each * images * opened * (cores / workers if again else 1)
+    opened = n * (passes if again and not config.views else 1)
+    if config.views:
+        opened += len(data.test.labels)
+    reading = each * opened * (cores / workers if again else 1)
+    beside = max if config.workers else lambda *both: sum(both)
+    seen = beside(took["network"], reading) if again else took["network"]
     return {
-        "training": max(network, reading) if again else network,
+        "training": seen + took.get("heads", 0.0),
+        "features": seen if config.views else 0.0,
         "reading": reading,
         "again": again,
-        "steps": passes * -(-images // images_a_step(images, config)),
-        "batch_size": min(config.batch_size, images),
-        "device": device.type,
+        "steps": passes * -(-n // images_a_step(n, config)),
+        "batch_size": images_a_step(n, config),
+        "device": pick_device(config)[0].type,
         "workers": config.workers,
     }
 
