@@ -125,6 +125,7 @@ def predict(
         str, typer.Option(help='"head", "mostly tail", ".2,.3,.5" (usual: balanced)')
     ] = None,
     csv: Annotated[str, typer.Option(help="table to write (usual: it is printed)")] = None,
+    top: Annotated[int, typer.Option(help="classes to name, the likeliest first")] = 3,
     sure: Annotated[
         float, typer.Option(help='probability below which the answer is "unsure"')
     ] = 0.0,
@@ -154,6 +155,7 @@ def predict(
             images,
             preference,
             csv,
+            top=top,
             sure=sure,
             coverage=coverage,
             goal=goal,
