@@ -11,7 +11,7 @@ import pandas as pd
 
 from .aim import Aim, Kept
 from .conflict import excluded
-from .goals import Bound, Goal, Measure
+from .goals import SPREADS, Bound, Goal, Measure
 from .judged import measured
 from .promise import needed
 from .rule import Rule
@@ -175,11 +175,17 @@ def price(
     after: np.ndarray,  # (N,), answers for it
 ) -> str:
     "What answers for a goal change on the whole."
-    said = []
-    for what in ("overall", "balanced", "macro-F1"):
-        figure = aim.figure(Measure(what))
-        before, now = (100 * aim.value_of(figure, aim.tally(a)) for a in (plain, after))
-        said.append(f"{what} from {before:.1f} to {now:.1f} %")
+    said, best = [], aim.goal.best
+    measures = [Measure(what) for what in ("overall", "balanced", "macro-F1")]
+    if best.what not in SPREADS and best not in measures:
+        measures.insert(0, best)
+    for one in measures:
+        figure, bound = aim.figure(one), Bound(one, 0.0)
+        scale = 1 if one.what == "cost" else 100
+        before, now = (scale * aim.value_of(figure, aim.tally(a)) for a in (plain, after))
+        said.append(
+            f"{one} from {_number(before, bound).removesuffix(' %')} to {_number(now, bound)}"
+        )
     return ", ".join(said)
 
 # %% ../../nbs/10_control/advice.ipynb #e9fa4d38

@@ -79,7 +79,7 @@ def read_costs(
         lacks = [name for name in expected if name not in given]
         if lacks:
             raise ValueError(
-                f"{path} has no {what} {lacks[0]!r}, nor {len(lacks) - 1} more: "
+                f"{path} lacks {len(lacks)} {what}(s), first {lacks[0]!r}: "
                 "expected one for each class"
             )
     return table.loc[class_names, answers].to_numpy(dtype=float)

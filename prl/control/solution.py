@@ -61,7 +61,8 @@ class Solution:
         return self.rule.predict(logits)
 
     def __str__(self):
-        return f"{self.says}\n\n{_shown(self.costs)}"
+        asked = [b.measure.of for b in self.goal.bounds if b.measure.of in self.costs.index]
+        return f"{self.says}\n\n{_shown(self.costs, list(dict.fromkeys(asked)))}"
 
     def _repr_markdown_(self):
         tables = (self.summary, self.costs)
@@ -82,11 +83,12 @@ class Solution:
 MOST = 6  # classes that a solution names, where they change
 
 
-def _shown(costs):  # the classes that change most, with ends of intervals behind their values
+def _shown(costs, asked):  # classes that are asked for and those that change most, with intervals
     change = [abs(costs[f"{w} after"] - costs[f"{w} before"]).fillna(0) for w in _COLUMNS]
     most = pd.concat(change, axis=1).max(axis=1).sort_values(ascending=False, kind="stable")
-    named = most[most >= 0.05].index[:MOST]
-    if not len(named):
+    changed = most.drop(asked)
+    named = [*asked, *changed[changed >= 0.05].index[:MOST]]
+    if not named:
         return "No class changes."
     text = pd.DataFrame(index=named)
     text["images"] = costs.images

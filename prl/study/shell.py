@@ -158,8 +158,9 @@ def goal(run, bounds: list, best=None, cost=None, save=None, data_root=None) -> 
     if save or (solution.met and folder.is_dir()):
         path = writable(Path(save).parent) / Path(save).name if save else folder / "goal.json"
         print(f"\nRule: {os.path.relpath(solution.save(path))} (prl predict ... --goal FILE)")
-    elif not solution.met:
-        print("\nThe goal is not met: no rule is written, unless --save FILE is given")
+    else:
+        why = "" if solution.met else "The goal is not met: "
+        print(f"\n{why}No rule is written, unless --save FILE is given")
     return solution.met
 
 # %% ../../nbs/12_study/shell.ipynb #cecfcbcd
