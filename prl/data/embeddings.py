@@ -17,7 +17,7 @@ import torch
 
 from .images import Images
 from .parts import PARTS, by_part
-from .source import OWN, Contents, Reading, Source, need_folder, number_classes, shown
+from .source import HEADS, Contents, Reading, Source, need_folder, number_classes, shown
 
 # %% ../../nbs/05_data/embeddings.ipynb #ada4aff7
 class Embedded(NamedTuple):
@@ -175,8 +175,7 @@ FEATURES = Source(
     "features",
     read_features,
     # ours
-    recipe=OWN
-    | dict(backbone="embedding", epochs=30, pad=0, flip=False, degrees=0.0, precision="float32"),
+    recipe=HEADS | dict(backbone="embedding", pad=0, flip=False, precision="float32"),
     own=True,
     statistics=own_statistics,
 )

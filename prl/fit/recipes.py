@@ -33,17 +33,19 @@ def within_budget(recipe: dict, budget: str | None) -> dict:
     return recipe | {k: factor * recipe[k] for k, factor in factors.items()} | epochs
 
 # %% ../../nbs/08_fit/recipes.ipynb #c37332a6
-def variant(given: dict) -> str:
+def variant(
+    given: dict,  # by the user
+    usual: str = "prl",  # the data set's, where nothing is said of the method
+) -> str:
     "The method's final name."
-    name, prl = given.get("method", "prl"), METHODS["prl"]
-    if name != "prl":
-        return name
+    if given.get("method", "prl") != "prl":
+        return given["method"]
     asked = {}  # variants whose own settings are all given -> how many those are
     for other in METHODS.values():
-        own = other.settings.items() - prl.settings.items()
-        if other.loss is prl.loss and own and all(given.get(k) == v for k, v in own):
+        own = other.settings.items() - METHODS["prl"].settings.items()
+        if other.loss is METHODS["prl"].loss and own and all(given.get(k) == v for k, v in own):
             asked[other.name] = len(own)
-    return max(asked, key=asked.get, default=name)
+    return max(asked, key=asked.get, default=given.get("method", usual))
 
 # %% ../../nbs/08_fit/recipes.ipynb #e35bc6ca
 # a second step on a run of frozen features; rates found on validation images, see 08_fit/finetune

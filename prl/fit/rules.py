@@ -57,7 +57,8 @@ def ask(given: dict, usual: dict) -> Asked:
         raise unknown("dataset", dataset, SOURCES)
     if given.get("method", "prl") not in list(METHODS):
         raise unknown("method", given["method"], METHODS)
-    method = METHODS[variant(given)]
+    usual_method = SOURCES[dataset].recipe_for(given).get("method", usual["method"])
+    method = METHODS[variant(given, usual_method)]
     recipe = recipe_of(dataset, method, given, usual)
     return Asked(given, usual, dataset, method, recipe)
 
