@@ -14,7 +14,7 @@ import numpy as np
 
 from .cache import NAME, read_cache
 from .clusters import clusters_of
-from .labelled import Examples, of_logits, of_model
+from .labelled import Examples, log_of, of_logits, of_model
 from .split import parts_of
 from ..data.environments import Environments
 from ..data.storage import find_run
@@ -87,16 +87,23 @@ def of_run(
     return Held(chooses, judges, says)
 
 # %% ../../nbs/10_control/validation.ipynb #1cb2d953
+_KNOWN = ("labels", "class_names", "train_counts", "belongs")  # beside logits or probabilities
+
+
 def of_file(
-    path,  # .npz with logits (N, C), labels (N,), and what else `of_logits` takes
+    path,  # .npz with logits or probabilities (N, C), labels (N,), and what else `of_logits` takes
 ) -> Held:
-    "Saved logits of any model; half of them choose."
+    "Saved answers of any model; half of the images choose."
     with np.load(Path(path), allow_pickle=False) as held:
         given = {name: held[name] for name in held.files}
-    known = ("logits", "labels", "class_names", "train_counts", "belongs")
-    if not {"logits", "labels"} <= set(given) or set(given) - set(known):
+    answers = [name for name in ("logits", "probabilities") if name in given]
+    if len(answers) != 1 or "labels" not in given or set(given) - {*_KNOWN, *answers}:
         raise ValueError(
-            f"{path} holds {', '.join(given) or 'nothing'}: expected logits, labels, and where "
-            "there are any class_names, train_counts and belongs (numpy.savez)"
+            f"{path} holds {', '.join(given) or 'nothing'}: expected labels, logits or "
+            "probabilities, and where there are any class_names, train_counts and belongs "
+            "(numpy.savez)"
         )
-    return _halved(of_logits(**given), "images")
+    logits = given.pop(answers[0])
+    if answers == ["probabilities"]:
+        logits = log_of(logits)
+    return _halved(of_logits(logits, **given), "images")
