@@ -63,10 +63,10 @@ def _opaque(picture):
 _MANY = 2**26  # pixels of a photograph that is read whole; RGB takes three bytes for each
 
 
-def _bomb(error) -> ValueError:
+def _bomb() -> ValueError:
     return ValueError(
-        f"of a file that is no JPEG Pillow opens so many pixels never ({error}): "
-        "save it as JPEG, which is read here at an eighth of its size, or smaller"
+        f"it has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels, which are read of JPEG files "
+        "alone, at a part of their size: save it as JPEG, or smaller"
     )
 
 
@@ -84,7 +84,7 @@ def opened(
         try:
             found = JpegImageFile(file)  # has no such limit; none is needed for what is reduced
         except SyntaxError:
-            raise _bomb(error) from error
+            raise _bomb() from error
     pixels = found.width * found.height
     if pixels > _MANY and not whole:
         times = math.ceil(math.sqrt(pixels / _MANY))

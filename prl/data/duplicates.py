@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 # %% ../../nbs/05_data/duplicates.ipynb #52e39959
-ALIKE = 48  # bits of 256 that the hashes of two pictures which look alike differ in at most
+ALIKE = 46  # bits of 256 that the hashes of two pictures which look alike differ in at most
 
 
 def same_files(
