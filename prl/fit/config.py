@@ -252,7 +252,9 @@ class RunFields(BaseModel):
     simplex_steps: Count = field(
         20, "intervals along an edge of the preference grid; 20 give 231 preferences"
     )
-    test_every: Natural = field(0, "epochs between looks at the test set; 0: none", UNNAMED)
+    test_every: Natural = field(
+        0, "epochs between looks at the test set, at last 1; 0: none", UNNAMED
+    )
     checkpoint_minutes: Weight = field(
         0.0, "between checkpoints; 0: after every epoch, on a GPU a minute", UNNAMED
     )

@@ -29,7 +29,7 @@ from .settle import settle
 from .spread import Spread, check_shares, own_share
 from .stages import start
 from .step import Average, Counted, Tally, learning_rate, stage_of, update
-from .watch import TEST, test_accuracy
+from .watch import TEST, looks, test_accuracy
 from ..method.contract import DEFERRED
 from ..method.registry import METHODS
 from ..preference import EXPERTS
@@ -209,8 +209,7 @@ class Training(Progress):
         "Add the epoch's row to the history, with the model's `r` where it trains one."
         preference = getattr(self.model.head, "preference", None)
         self.add_row(None if preference is None else preference.r)
-        every = self.config.test_every
-        if every and not rank() and (self.done or self.history[-1]["epoch"] % every == 0):
+        if looks(self) and not rank():
             before = time.monotonic()
             self.history[-1][TEST] = test_accuracy(self)
             self.clock = time.monotonic()

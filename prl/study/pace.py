@@ -20,6 +20,7 @@ from ..fit.machine import computing_on, hardware, pick_device
 from ..fit.naming import first_stage
 from ..fit.step import stage_of
 from ..fit.together import same_images
+from ..method.contract import DEFERRED
 from ..record import record_folder
 from .forecast import forecast
 
@@ -116,7 +117,8 @@ class Paces:
     def _measure(self, config) -> float:  # seconds for an image
         data = self._load(config)
         passed = config.epochs * len(data.train.labels)
-        looks = _LOOK / config.test_every if config.test_every else 0
+        every = config.test_every
+        looks = _LOOK * (DEFERRED / every + 1 - DEFERRED) if every else 0
         return (1 + looks) * forecast(config, data)["training"] / passed
 
     def _count(self, config) -> int:  # images of an epoch

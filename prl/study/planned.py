@@ -14,7 +14,7 @@ from ..fit.parts import marked
 # %% ../../nbs/12_study/planned.ipynb #d755b489
 _CIFAR = dict(dataset="cifar100", imbalance_ratio=100.0, precision="bfloat16")
 _FAST = _CIFAR | dict(budget="fast")
-_LONG = _CIFAR | dict(test_every=1)  # 200 epochs
+_LONG = _CIFAR | dict(test_every=5)  # 200 epochs
 _OURS = _LONG | dict(recipe="published")
 _THREE = dict(branches=3, branch_loss="each")
 _BLENDED = dict(mixup=0.4, mixing="batch")  # as the authors of PRL
