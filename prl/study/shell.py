@@ -7,7 +7,9 @@ __all__ = ['arguments', 'train', 'predict', 'goal', 'check', 'explore', 'export'
 
 # %% ../../nbs/12_study/shell.ipynb #a5e696ea
 import ast
+import contextlib
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -77,11 +79,26 @@ def arguments(given: list) -> dict:  # name -> value
     return found
 
 # %% ../../nbs/12_study/shell.ipynb #7855f2c8
+@contextlib.contextmanager
+def _said_below():
+    "What the library says of a training, below its progress bars."
+    log, handler = logging.getLogger("prl"), logging.StreamHandler()
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
 def train(given: list) -> None:
     "Train, evaluate, leave the record, with as many processes as there are."
     try:
         config = asked(arguments(given))
-        run = fit(config)
+        with _said_below():
+            run = fit(config)
     except (ValueError, OSError) as error:
         sys.exit(1 if int(os.environ.get("RANK", 0)) else str(error))
     first = not rank()
