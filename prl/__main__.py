@@ -268,12 +268,12 @@ def study(
         list[str], typer.Argument(metavar="[NAME=VALUE]...", help="of this machine, and parts")
     ] = None,
 ):
-    """Say how far the study's long runs are, keep them going, or bring their records together.
+    """Say how far the study's long runs are, keep them going, or bring them together.
 
-    go trains what is left, one run after the other at low priority, until a signal stops it, and
-    goes on where it was; bring copies what is small of the finished ones to reports/runs.
-    Settings are of the machine: data_root, runs, threads, device; together=8 trains eight runs at
-    once on a GPU. parts=calibration chooses some.
+    go trains what is left, one run after the other, until a signal stops it.
+    The same command goes on where it was. bring copies finished records.
+    Settings are of the machine: data_root, runs, threads, device.
+    together=8 trains eight at once, on a GPU. parts=calibration takes a part.
 
     \b
     prl study
