@@ -171,6 +171,17 @@ def _warn_of_shared(parts: dict, column: str) -> None:
             )
 
 
+def _need_one_label(listed: Listed, where: str) -> None:
+    "A picture with two labels is an error."
+    first = {}
+    for path, label in zip(listed.paths, listed.labels):
+        if first.setdefault(path, label) != label:
+            raise ValueError(
+                f"{path} has two labels in {where}, {first[path]!s} and {label!s}: "
+                "expected one class an image. Take one row out"
+            )
+
+
 def read_own_list(reading: Reading) -> Contents:
     "Lists of the parts, or one list of all images; paths are below `root`."
     parts = _listed(reading)
@@ -179,6 +190,7 @@ def read_own_list(reading: Reading) -> Contents:
     left_out, sets = [], {}
     for part, listed in parts.items():
         kept = np.array([str(label) in stay for label in listed.labels], dtype=bool)
+        _need_one_label(listed.at(kept), shown(reading.root))
         parts[part], missing = present(
             listed.at(kept), root, reading.unreadable, reading.image_column
         )

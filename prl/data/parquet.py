@@ -46,6 +46,18 @@ def _label_names(schema, column):
     return metadata.get("info", {}).get("features", {}).get(column, {}).get("names")
 
 # %% ../../nbs/05_data/parquet.ipynb #330e014f
+def _one_label(label, name: str):
+    "A list of one is that one; of more it is an error."
+    if not isinstance(label, list):
+        return label
+    if len(label) != 1:
+        raise ValueError(
+            f"{name} has {len(label)} labels, {label}: expected one class an image. "
+            "Take such rows out, or keep one of them"
+        )
+    return label[0]
+
+
 class Rows(NamedTuple):
     "The rows of Parquet files that belong together."
 
@@ -81,6 +93,7 @@ def read_rows(
             f"{missing[0]} of {files[0].parent} has no label ({len(missing)} such rows): "
             "fill in or remove them"
         )
+    labels = [_one_label(label, name) for label, name in zip(labels, names)]
     return Rows(images, names, np.asarray(labels), _label_names(schema, label_column))
 
 
