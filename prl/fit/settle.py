@@ -10,6 +10,7 @@ import logging
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
+from tqdm.auto import tqdm
 
 from ..data.batches import Computed, generator_for
 from ..data.dataset import SOURCES
@@ -34,7 +35,9 @@ def take_statistics(
         module.reset_running_stats()
         module.momentum = None  # the mean over all batches
     model.phi.bf16 = False
-    for few, _ in parts(images, max(at_once(images), 64)):
+    n = max(at_once(images), 64)
+    total = -(-len(images) // n)
+    for few, _ in tqdm(parts(images, n), "batch statistics", total, leave=False, delay=5):
         model.phi.trunk(few.to(model.log_prior.device))
     for module, momentum in zip(learning, momenta):
         module.momentum = momentum
