@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'INTERPOLATIONS', 'TRIES', 'CENTRE', 'opened', 'upright', 'central', 'decode', 'decode_all', 'decode_some',
-           'random_box', 'central_box', 'cut']
+           'random_box', 'central_box', 'beside_whole', 'cut']
 
 # %% ../../nbs/05_data/decode.ipynb #f0e78ffa
 import io
@@ -245,6 +245,21 @@ def central_box(width: int, height: int, w: float, h: float) -> tuple:  # left, 
     return (width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2
 
 
+def beside_whole(
+    part: Image.Image,  # a square of a picture
+    picture: Image.Image,
+    interpolation: str = "bilinear",
+) -> Image.Image:  # twice as wide as the part
+    "A part of a picture with the whole of it, on grey, to its right."
+    side, longest = part.width, max(picture.size)
+    width, height = (max(1, round(n * side / longest)) for n in picture.size)
+    both = Image.new("RGB", (2 * side, side), (128, 128, 128))
+    both.paste(part)
+    whole = picture.resize((width, height), INTERPOLATIONS[interpolation])
+    both.paste(whole, (side + (side - width) // 2, (side - height) // 2))
+    return both
+
+
 def cut(
     picture: Image.Image,
     size: int,  # pixels of the square that comes out
@@ -252,9 +267,12 @@ def cut(
     smallest: float = 0.08,
     centre: float = CENTRE,  # share of the shorter side that the centre is
     interpolation: str = "bilinear",
-) -> np.ndarray:  # (size, size, 3), uint8
+    glances: int = 1,  # 2: the whole picture stands beside the part
+) -> np.ndarray:  # (size, glances · size, 3), uint8
     "A part of a picture, scaled to a square."
     if draw is None:
-        return np.asarray(central(picture, size, size, centre, interpolation))
-    box = random_box(*picture.size, draw, smallest)
-    return np.asarray(picture.resize((size, size), INTERPOLATIONS[interpolation], box=box))
+        part = central(picture, size, size, centre, interpolation)
+    else:
+        box = random_box(*picture.size, draw, smallest)
+        part = picture.resize((size, size), INTERPOLATIONS[interpolation], box=box)
+    return np.asarray(part if glances == 1 else beside_whole(part, picture, interpolation))

@@ -42,7 +42,7 @@ class _Reader:
                 images.append(files.cut(whole, draw))
             except ValueError as error:
                 failed[k] = str(error)
-        empty = np.empty((0, files.size, files.size, 3), np.uint8)
+        empty = np.empty((0, files.size, files.glances * files.size, 3), np.uint8)
         read = np.stack(images) if images else empty
         return torch.from_numpy(read).permute(0, 3, 1, 2), failed
 
@@ -61,7 +61,7 @@ def _first(failed):
 # %% ../../nbs/05_data/images.ipynb #f2a2989c
 @dataclass(eq=False, repr=False)
 class Files:
-    "Square images that are read when they are asked for: (n, 3, size, size), uint8."
+    "Images that are read when they are asked for: (n, 3, size, glances · size), uint8."
 
     paths: np.ndarray  # (N,), of files below `root`
     size: int  # pixels
@@ -72,6 +72,7 @@ class Files:
     inside: dict = None  # path -> bytes, where pictures lie inside other files
     centre: float = CENTRE  # share of an image's shorter side that is seen where nothing is drawn
     interpolation: str = "bilinear"  # of `decode.INTERPOLATIONS`
+    glances: int = 1  # 2: the whole picture stands beside its part, in images twice as wide
     skipped: dict = field(default_factory=dict, init=False)  # file -> why it could not be read
 
     def __post_init__(self):
@@ -79,7 +80,7 @@ class Files:
 
     @property
     def shape(self):
-        return torch.Size([len(self.paths), 3, self.size, self.size])
+        return torch.Size([len(self.paths), 3, self.size, self.glances * self.size])
 
     def __len__(self):
         return len(self.paths)
@@ -96,9 +97,10 @@ class Files:
         "What is read of a picture: its file or its bytes, and how an error calls it."
         return (self.root / path, "") if self.inside is None else (self.inside[path], str(path))
 
-    def cut(self, picture, draw=None) -> np.ndarray:  # (size, size, 3), uint8
+    def cut(self, picture, draw=None) -> np.ndarray:  # (size, glances · size, 3), uint8
         "A part of a picture, as `decode.cut` draws it."
-        return cut(picture, self.size, draw, self.smallest, self.centre, self.interpolation)
+        how = self.smallest, self.centre, self.interpolation, self.glances
+        return cut(picture, self.size, draw, *how)
 
     def __getitem__(self, index):
         index = np.asarray(index) if isinstance(index, torch.Tensor) else index

@@ -46,6 +46,7 @@ class Reading:
     smallest: float = 0.08  # share of an image's area that a resized crop has at least
     centre: float = CENTRE  # share of an image's shorter side that is seen in evaluation
     interpolation: str = "bilinear"  # of resized crops
+    glances: int = 1  # 2: the whole picture stands beside a resized crop
     workers: int = 0  # processes that read files
     unreadable: str = "stop"  # "skip" leaves files out that are missing or cannot be read
 
@@ -61,7 +62,9 @@ class Reading:
     ) -> tuple:  # images (n, 3, image_size, image_size), which of the paths they are
         "Images of files below `root`, in memory or still in their files; those that can be read."
         size, every = self.image_size, np.arange(len(paths))
-        how = {k: getattr(self, k) for k in ("workers", "unreadable", "smallest", *PREPARED)}
+        how = {
+            k: getattr(self, k) for k in ("workers", "unreadable", "smallest", "glances", *PREPARED)
+        }
         files = Files(paths, size, root, inside=inside, **how)
         if self.crop == "resized":
             return files, every
@@ -212,6 +215,7 @@ PHOTOGRAPHS = HEADS | dict(
     weights="imagenet",
     frozen_stages=4,
     views=1,
+    glances=2,
     image_size=224,
     smallest=0.35,
     pad=28,

@@ -71,20 +71,20 @@ class _Cutter:
     def __len__(self):
         return len(self.files)
 
-    def _parts(self, i: int) -> np.ndarray:  # (len(which), size, size, 3)
+    def _parts(self, i: int) -> np.ndarray:  # (len(which), size, glances · size, 3)
         files, digest = self.files, self.digests[i]
         picture = upright(*files.source(files.paths[i]))
         boxes = [numbers(digest, v).box.tolist() if v else None for v in self.which]
         return np.stack([files.cut(picture, box) for box in boxes])
 
     def __getitem__(self, index):
-        size, found, failed = self.files.size, [], {}
+        size, found, failed = self.files.shape[2:], [], {}
         for k, i in enumerate(index.tolist()):
             try:
                 found.append(self._parts(i))
             except ValueError as error:
                 failed[k] = str(error)
-        empty = np.empty((0, len(self.which), size, size, 3), np.uint8)
+        empty = np.empty((0, len(self.which), *size, 3), np.uint8)
         read = np.stack(found) if found else empty
         return torch.from_numpy(read).permute(0, 1, 4, 2, 3), failed
 

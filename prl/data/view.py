@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .decode import central, upright
+from .decode import beside_whole, central, upright
 from .images import Files
 
 # %% ../../nbs/05_data/view.ipynb #8e3a72fd
@@ -25,14 +25,17 @@ class View:
     channels: int = 3  # 1 is grey
     share: float = 1.0  # of each side that is seen, before the longer one is cut to shape
     interpolation: str = "bilinear"  # of `decode.INTERPOLATIONS`
+    glances: int = 1  # 2: the whole picture stands beside the part, in the same width
 
     def __call__(
         self,
         image,  # a path, bytes, a struct `{"bytes", "path"}` or a Pillow image
         name: str = "",  # what to call it in an error; a path needs none
     ) -> np.ndarray:  # (channels, height, width), uint8
-        size = self.width, self.height
-        picture = central(upright(image, name), *size, self.share, self.interpolation)
+        whole, size = upright(image, name), (self.width // self.glances, self.height)
+        picture = central(whole, *size, self.share, self.interpolation)
+        if self.glances == 2:
+            picture = beside_whole(picture, whole, self.interpolation)
         pixels = np.asarray(picture if self.channels == 3 else picture.convert("L"))
         return np.atleast_3d(pixels).transpose(2, 0, 1)
 
@@ -42,7 +45,8 @@ def view_of(
 ) -> View | None:
     "How the test images of a data set were prepared; None where they are no pictures."
     if isinstance(images, Files):
-        return View(images.size, images.size, 3, images.centre, images.interpolation)
+        how = images.centre, images.interpolation, images.glances
+        return View(images.size, images.glances * images.size, 3, *how)
     channels, height, width = images.shape[1:]
     if images.dtype != torch.uint8 or channels not in (1, 3):
         return None

@@ -97,7 +97,7 @@ def recipe_of(
     if given.get("crop", recipe.get("crop")) == "resized":
         recipe |= dict(pad=0, degrees=0.0)
     else:
-        for k in ("smallest", *PREPARED):  # of resized crops
+        for k in ("smallest", "glances", *PREPARED):  # of resized crops
             recipe.pop(k, None)
     if given.get("schedule") == "onecycle":
         recipe |= dict(warmup=0.3)  # PyTorch's and fastai's

@@ -116,7 +116,7 @@ def no_first_stage(asked: Asked) -> str | None:
 # %% ../../nbs/08_fit/rules.ipynb #92380aed
 def other_crop(asked: Asked) -> str | None:
     resized = asked.value("crop") == "resized"
-    for name in ("pad", "degrees") if resized else ("jitter", "smallest", *PREPARED):
+    for name in ("pad", "degrees") if resized else ("jitter", "smallest", "glances", *PREPARED):
         usual = 0 if resized else asked.usual[name]
         value = asked.given.get(name, usual)
         if value != usual and resized:

@@ -111,7 +111,9 @@ def build_model(
         linear = config.classifier == "linear"
         between = config.branches, backbone.dim, config.adapter, config.standardise
         adapter = build_adapter(*between)
-        features = Features(backbone, mean, std, not linear, heads.constant, adapter)
+        features = Features(
+            backbone, mean, std, not linear, heads.constant, adapter, config.glances
+        )
         scale = 1.0 if linear else config.scale
         model = kind(features, heads, class_names, train_counts, config.regimes, config.tau, scale)
     # experts that train under draws of their own are asked for by where those draws lie;

@@ -28,11 +28,12 @@ class Features(nn.Module):
         unit: bool = True,  # scale each branch's features to unit length, for cosine classifiers
         constant: bool = False,  # append a 1 to them, for classifiers with a bias
         adapter=None,  # (N, branches, d) -> the same, between backbone and classifier
+        glances: int = 1,  # images that lie side by side in one, whose features are averaged
     ):
         super().__init__()
         self.unit, self.constant = unit, constant
         self.backbone = backbone.to(memory_format=torch.channels_last)
-        self.adapter = adapter
+        self.adapter, self.glances = adapter, glances
         # training switches it on; heads stay in float32: a cosine times 30 needs its digits
         self.bf16 = False
         # training switches it on where the trunk is frozen: what it left of images goes in for
@@ -53,6 +54,11 @@ class Features(nn.Module):
             raise ValueError(
                 f"images are {images.dtype}: expected uint8, or floating point in [0, 1]"
             )
+        if self.glances > 1 and images.shape[3] != self.glances * images.shape[2]:
+            raise ValueError(
+                f"images have shape {tuple(images.shape)}: expected a part with the whole picture "
+                "to its right, (N, 3, H, 2 H), as `model.view(file)` prepares it"
+            )
         unit = 255.0 if images.dtype == torch.uint8 else 1.0
         normal = (images.to(self.mean.dtype) - unit * self.mean) / (unit * self.std)
         return normal.contiguous(memory_format=torch.channels_last)
@@ -60,7 +66,8 @@ class Features(nn.Module):
     def trunk(self, images):  # (N, branches, d), as the backbone leaves them
         x = self.normalise(images)
         with self._precision(x.device.type):
-            return self.backbone(x)
+            seen = [self.backbone(glance) for glance in x.chunk(self.glances, -1)]
+        return sum(seen) / len(seen) if len(seen) > 1 else seen[0]
 
     def of_trunk(self, x):  # the backbone's output, through all that stands behind it
         x = x.float()
