@@ -217,9 +217,7 @@ class AugmentationFields(BaseModel):
     )
     smallest: Part = field(0.08, "share of an image that a resized crop has at least", IMAGES)
     centre: Part = field(0.875, "share of a side that is seen in evaluation", IMAGES, FIRST)
-    glances: Literal[1, 2] = field(
-        1, "2: of a photograph a part and the whole, features averaged", IMAGES, FIRST
-    )
+    glances: Literal[1, 2] = field(1, "2: part and whole of a photograph, averaged", IMAGES, FIRST)
     interpolation: Interpolation = field("bilinear", "of what is resized", IMAGES, FIRST)
     jitter: Fraction = field(
         0.0, "largest change of brightness, contrast and saturation of resized crops"
