@@ -15,7 +15,7 @@ import torchvision.datasets as tvd
 
 from .images import Images
 from .parquet import read_parquet
-from .source import SMALL_IMAGES, Contents, Reading, Source, shown
+from .source import PHOTOGRAPHS, SMALL_IMAGES, Contents, Reading, Source, shown
 
 log = logging.getLogger("prl")
 
@@ -90,10 +90,12 @@ CIFAR10 = Source(
     partial(read_cifar, "cifar10"),
     side=32,
     recipe=SMALL_IMAGES | dict(imbalance_ratio=100.0, learning_rate=0.05),
+    photographs=PHOTOGRAPHS | dict(imbalance_ratio=100.0),
 )
 CIFAR100 = Source(
     "cifar100",
     partial(read_cifar, "cifar100"),
     side=32,
     recipe=SMALL_IMAGES | dict(imbalance_ratio=100.0, tau=2.0),
+    photographs=PHOTOGRAPHS | dict(imbalance_ratio=100.0),
 )

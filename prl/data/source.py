@@ -150,7 +150,7 @@ class Source:
         self,
         given: dict,  # fields of `Config`, by the user
     ) -> dict:
-        "Of your own images that for photographs, but for a small network or for small images."
+        "That for photographs, where a network for photographs is to see the images."
         if self.photographs is None or self.is_small(given):
             return self.recipe
         return self.photographs | (dict(crop="resized") if self.files else {})
@@ -159,6 +159,8 @@ class Source:
         "Whether images that might be photographs are asked for as small ones."
         if self.photographs is None:
             return False
+        if self.side:
+            return ":" not in str(given.get("backbone", ""))
         size = given.get("image_size")
         by_size = size is not None and size < SMALL
         return given.get("backbone", "resnet32" if by_size else "") in SMALL_NETWORKS

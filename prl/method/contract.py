@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 
+from ..data.dataset import SOURCES
 from ..model.adapter import build_adapter
 from ..model.backbones import build_backbone, freeze
 from ..model.heads import FixedHeads
@@ -81,6 +82,13 @@ def expert_logits(model, images) -> tuple:  # of (N, C), one for each branch
     return branch_logits(model.features(images), model.heads(), model.scale).unbind(1)
 
 # %% ../../nbs/07_method/contract.ipynb #8530ca4c
+def _scaled_up(config) -> int | None:  # pixels a side
+    "The size at which a network for photographs sees the images of a set of small ones."
+    side = SOURCES[config.dataset].side
+    small = side is not None and side < config.image_size
+    return config.image_size if small and ":" in config.backbone else None
+
+
 def build_model(
     config,  # the fields named below
     class_names: list,  # C names
@@ -109,11 +117,9 @@ def build_model(
             checkpoint_activations(backbone)
         heads = head(config, config.branches, len(class_names), backbone.dim, log_prior)
         linear = config.classifier == "linear"
-        between = config.branches, backbone.dim, config.adapter, config.standardise
-        adapter = build_adapter(*between)
-        features = Features(
-            backbone, mean, std, not linear, heads.constant, adapter, config.glances
-        )
+        adapter = build_adapter(config.branches, backbone.dim, config.adapter, config.standardise)
+        how = not linear, heads.constant, adapter, config.glances, _scaled_up(config)
+        features = Features(backbone, mean, std, *how)
         scale = 1.0 if linear else config.scale
         model = kind(features, heads, class_names, train_counts, config.regimes, config.tau, scale)
     # experts that train under draws of their own are asked for by where those draws lie;

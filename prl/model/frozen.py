@@ -97,7 +97,7 @@ def trunk_digest(
     "A hash of a trunk's weights, its normalisation and how it sees images."
     weights = [part for pair in phi.backbone.state_dict().items() for part in pair]
     name = getattr(phi.backbone, "name", type(phi.backbone).__name__)
-    how = [1]
+    how = [1] if phi.size is None else [1, phi.size]
     if isinstance(images, Files):
         how = [images.centre, *[images.interpolation] * (images.interpolation != "bilinear")]
     return _hash(name, *weights, phi.mean, phi.std, tuple(images.shape[1:]), *how)

@@ -29,11 +29,12 @@ class Features(nn.Module):
         constant: bool = False,  # append a 1 to them, for classifiers with a bias
         adapter=None,  # (N, branches, d) -> the same, between backbone and classifier
         glances: int = 1,  # images that lie side by side in one, whose features are averaged
+        size: int = None,  # pixels a side that smaller images are scaled up to
     ):
         super().__init__()
         self.unit, self.constant = unit, constant
         self.backbone = backbone.to(memory_format=torch.channels_last)
-        self.adapter, self.glances = adapter, glances
+        self.adapter, self.glances, self.size = adapter, glances, size
         # training switches it on; heads stay in float32: a cosine times 30 needs its digits
         self.bf16 = False
         # training switches it on where the trunk is frozen: what it left of images goes in for
@@ -65,6 +66,8 @@ class Features(nn.Module):
 
     def trunk(self, images):  # (N, branches, d), as the backbone leaves them
         x = self.normalise(images)
+        if self.size:
+            x = F.interpolate(x, (self.size, self.size), mode="bilinear")
         with self._precision(x.device.type):
             seen = [self.backbone(glance) for glance in x.chunk(self.glances, -1)]
         return sum(seen) / len(seen) if len(seen) > 1 else seen[0]
