@@ -161,8 +161,7 @@ class Source:
             return False
         if self.side:
             return ":" not in str(given.get("backbone", ""))
-        size = given.get("image_size")
-        by_size = size is not None and size < SMALL
+        by_size = (given.get("image_size") or SMALL) < SMALL
         return given.get("backbone", "resnet32" if by_size else "") in SMALL_NETWORKS
 
     def check_crop(self, crop: str) -> None:
@@ -197,8 +196,7 @@ SMALL_IMAGES = dict(
 # your own images: what is chosen after training has images of its own, and a first small folder
 # gets enough steps; ours
 OWN = SMALL_IMAGES | dict(validation_fraction=0.15, least_steps=4)
-# heads on features that stay as they are; ours, chosen on validation images
-# (reports/worth-clothing.ipynb says of what, and how much it decides)
+# heads on features that stay as they are; ours, chosen on validation images (reports/worth.ipynb)
 HEADS = OWN | dict(
     method="prl_offset",
     scale=16.0,
