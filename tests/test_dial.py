@@ -330,8 +330,19 @@ def test_a_cache_without_pictures_has_no_place_for_them(opened):
         {"method": "prl_released"},
         {"method": "dial"},
         {"regimes": "vertex"},
+        {"method": "prl_offset"},
+        {"method": "prl_offset", "rank": 4, "branches": 3},
     ],
-    ids=["three branches", "low rank", "free heads", "released", "post-hoc dial", "vertex"],
+    ids=[
+        "three branches",
+        "low rank",
+        "free heads",
+        "released",
+        "post-hoc dial",
+        "vertex",
+        "offset",
+        "offset, low rank",
+    ],
 )
 def test_other_heads(opened, settings, tmp_path):
     cache = read_cache(measure(Config(runs=str(tmp_path), epochs=2, simplex_steps=1, **settings)))

@@ -27,7 +27,7 @@ from ..fit.origin import data_of
 from ..method.dial import DialHeads
 from ..method.released import ReleasedHeads
 from ..model.features import test_features
-from ..model.hypernet import FreeHeads, HyperHeads, LowRankHeads
+from ..model.hypernet import FreeHeads, HyperHeads, LowRankHeads, OffsetHeads
 from ..preference import NAMES
 
 log = logging.getLogger("prl")
@@ -77,6 +77,8 @@ _KNOWN = HyperHeads, LowRankHeads, ReleasedHeads
 
 
 def _kind(folder, head):  # what the page calls such heads, or an error
+    if isinstance(head, OffsetHeads):
+        return _kind(folder, head.heads)
     if isinstance(head, _LINEAR):
         return "linear"
     if isinstance(head, _KNOWN):
@@ -88,10 +90,13 @@ def _kind(folder, head):  # what the page calls such heads, or an error
 
 # %% ../../nbs/10_control/cache.ipynb #b897913a
 def _tensors(kind, model, features, weights):  # name -> float tensor
-    held = {"features": features, "measures": torch.stack(list(weights.values()))}
-    held |= {f"head.{k}": v for k, v in model.head.state_dict().items()}
+    held, head = {"features": features, "measures": torch.stack(list(weights.values()))}, model.head
+    if isinstance(head, OffsetHeads):
+        held["offsets"] = head.offset(torch.eye(3))
+        head = head.heads
+    held |= {f"head.{k}": v for k, v in head.state_dict().items()}
     if kind == "linear":
-        held["vertices"] = model.head(torch.eye(3))
+        held["vertices"] = head(torch.eye(3))
     return held
 
 # %% ../../nbs/10_control/cache.ipynb #6370c516

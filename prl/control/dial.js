@@ -72,9 +72,19 @@ const HEADS = { // class of the head -> (its tensors, α) -> (branches, C, d)
   },
 };
 
+function withOffsets(heads, offsets, alpha, dim) { // log π_α over s as the last of `dim` numbers of a row
+  const rows = heads.length / (dim - 1), classes = offsets.length / alpha.length, out = new Float32Array(rows * dim);
+  for (let row = 0; row < rows; row++) {
+    out.set(heads.subarray(row * (dim - 1), (row + 1) * (dim - 1)), row * dim);
+    out[row * dim + dim - 1] = alpha.reduce((sum, a, i) => sum + a * offsets[i * classes + row % classes], 0);
+  }
+  return out;
+}
+
 function headRows({ about, tensors }, alpha) { // (C, branches · d): the branches of a class side by side
   const [branches, classes, dim] = about.shape;
-  const heads = HEADS[about.head](tensors, alpha, dim);
+  const { offsets } = tensors, written = HEADS[about.head](tensors, alpha, offsets ? dim - 1 : dim);
+  const heads = offsets ? withOffsets(written, offsets, alpha, dim) : written;
   if (branches === 1) return heads;
   const rows = new Float32Array(heads.length);
   for (let b = 0; b < branches; b++) for (let c = 0; c < classes; c++)

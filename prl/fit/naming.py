@@ -45,12 +45,15 @@ def _different(config: Config) -> dict:  # field -> value
     "The fields that are not as the data set, the method and the budget have them."
     asked = ("dataset", "method", "imbalance_ratio", "budget", "recipe")
     chosen = {k: getattr(config, k) for k in asked}
-    small = SOURCES[config.dataset].is_small({"backbone": config.backbone})
+    source = SOURCES[config.dataset]
+    small = source.is_small({"backbone": config.backbone})
+    # of your own images the small ones are asked for by it, of others the photographs
+    other = source.photographs is not None and small == source.own
     if goes_on(config):
         chosen |= dict(first=config.first, stage=config.stage)
-    usual = identity(Config(**chosen, **({"backbone": config.backbone} if small else {})))
+    usual = identity(Config(**chosen, **({"backbone": config.backbone} if other else {})))
     usual |= dict(first=None, stage=0)
-    if small:
+    if other:
         usual["backbone"] = None  # is said: it asks for another recipe
     found = {k: v for k, v in identity(config).items() if v != usual[k] and k != "seed"}
     if found.keys() & set(PREPARED):  # what its network is used to goes without saying

@@ -143,11 +143,12 @@ class OffsetHeads(nn.Module):
         self.heads, self.tau, self.scale = heads, tau, scale
         self.register_buffer("log_prior", log_prior.clone(), persistent=False)
 
-    # (..., T) on the simplex -> (..., branches, C, d + 1), unit rows and the offset over s
-    def forward(self, alpha):
+    def offset(self, alpha):  # (..., T) on the simplex -> (..., C), log π_α over s
+        return environment_log_prior(alpha, self.log_prior, self.tau) / self.scale
+
+    def forward(self, alpha):  # (..., branches, C, d + 1), unit rows and the offset
         heads = self.heads(alpha)
-        offset = environment_log_prior(alpha, self.log_prior, self.tau) / self.scale
-        offset = offset[..., None, :, None].expand(*heads.shape[:-1], 1)
+        offset = self.offset(alpha)[..., None, :, None].expand(*heads.shape[:-1], 1)
         return torch.cat([heads, offset], -1)
 
 # %% ../../nbs/06_model/hypernet.ipynb #f64563d6
