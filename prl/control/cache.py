@@ -90,13 +90,12 @@ def _kind(folder, head):  # what the page calls such heads, or an error
 
 # %% ../../nbs/10_control/cache.ipynb #b897913a
 def _tensors(kind, model, features, weights):  # name -> float tensor
-    held, head = {"features": features, "measures": torch.stack(list(weights.values()))}, model.head
-    if isinstance(head, OffsetHeads):
-        held["offsets"] = head.offset(torch.eye(3))
-        head = head.heads
-    held |= {f"head.{k}": v for k, v in head.state_dict().items()}
+    held = {"features": features, "measures": torch.stack(list(weights.values()))}
+    held |= {f"head.{k}": v for k, v in model.head.state_dict().items()}
     if kind == "linear":
-        held["vertices"] = head(torch.eye(3))
+        held["vertices"] = model.head(torch.eye(3))
+    if isinstance(model.head, OffsetHeads):
+        held["offsets"] = model.head.offset(torch.eye(3))
     return held
 
 # %% ../../nbs/10_control/cache.ipynb #6370c516

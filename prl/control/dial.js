@@ -72,6 +72,10 @@ const HEADS = { // class of the head -> (its tensors, α) -> (branches, C, d)
   },
 };
 
+function inner(tensors) { // of the heads within heads
+  return Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name.replace(/^head\.heads\./, "head."), t]));
+}
+
 function withOffsets(heads, offsets, alpha, dim) { // log π_α over s as the last of `dim` numbers of a row
   const rows = heads.length / (dim - 1), classes = offsets.length / alpha.length, out = new Float32Array(rows * dim);
   for (let row = 0; row < rows; row++) {
@@ -83,8 +87,9 @@ function withOffsets(heads, offsets, alpha, dim) { // log π_α over s as the la
 
 function headRows({ about, tensors }, alpha) { // (C, branches · d): the branches of a class side by side
   const [branches, classes, dim] = about.shape;
-  const { offsets } = tensors, written = HEADS[about.head](tensors, alpha, offsets ? dim - 1 : dim);
-  const heads = offsets ? withOffsets(written, offsets, alpha, dim) : written;
+  const { offsets } = tensors;
+  const heads = offsets ? withOffsets(HEADS[about.head](inner(tensors), alpha, dim - 1), offsets, alpha, dim)
+    : HEADS[about.head](tensors, alpha, dim);
   if (branches === 1) return heads;
   const rows = new Float32Array(heads.length);
   for (let b = 0; b < branches; b++) for (let c = 0; c < classes; c++)
