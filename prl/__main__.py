@@ -142,10 +142,10 @@ def predict(
     """Label photographs with a trained run.
 
     \b
-    prl predict photos-prl-s0 photos/
-    prl predict photos-prl-s0 "new/*.jpg" --preference "mostly tail" --csv out.csv
-    prl predict photos-prl-s0 table.csv --column file --sure 0.6 --coverage 0.9
-    prl predict photos-prl-s0 photos/ --goal goal.json
+    prl predict photos-prl_offset-s0 photos/
+    prl predict photos-prl_offset-s0 "new/*.jpg" --preference "mostly tail" --csv out.csv
+    prl predict photos-prl_offset-s0 table.csv --column file --sure 0.6 --coverage 0.9
+    prl predict photos-prl_offset-s0 photos/ --goal goal.json
     """
     from prl.study import shell
 
@@ -173,7 +173,7 @@ def explore(
     """Write the dial of a run as a page for a browser; its method follows a preference.
 
     \b
-    prl explore photos-prl-s0
+    prl explore photos-prl_offset-s0
     prl explore digits-ir50-prl-s0 --page dial.html
     """
     from prl.study import shell
@@ -209,7 +209,7 @@ def goal(
     X is a class, head, medium, tail, all or "each class". Unmet goals end with status 1.
 
     \b
-    prl goal photos-prl-s0 "recall of Blouse >= 80%" "unsure <= 5%" --best balanced
+    prl goal photos-prl_offset-s0 "recall of Blouse >= 80%" "unsure <= 5%" --best balanced
     prl goal digits-ir50-prl-s0 "recall of tail >= 60%"
     prl goal logits.npz "precision of 3 >= 95%" --cost costs.csv
     """

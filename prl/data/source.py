@@ -196,7 +196,7 @@ SMALL_IMAGES = dict(
 # your own images: what is chosen after training has images of its own, and a first small folder
 # gets enough steps; ours
 OWN = SMALL_IMAGES | dict(validation_fraction=0.15, least_steps=4)
-# heads on features that stay as they are; ours, chosen on validation images (reports/worth.ipynb)
+# heads on features that stay as they are; ours, chosen on validation images, see above
 HEADS = OWN | dict(
     method="prl_offset",
     scale=16.0,
