@@ -122,7 +122,8 @@ def predict(
         list[str], typer.Argument(help="files, folders, patterns, or a table of paths")
     ],
     preference: Annotated[
-        str, typer.Option(help='"head", "mostly tail", ".2,.3,.5" (usual: balanced)')
+        str,
+        typer.Option(help='"head", "mostly tail", ".2,.3,.5", "adapt": found (usual: balanced)'),
     ] = None,
     csv: Annotated[str, typer.Option(help="table to write (usual: it is printed)")] = None,
     top: Annotated[int, typer.Option(help="classes to name, the likeliest first")] = 3,
@@ -138,8 +139,11 @@ def predict(
     column: Annotated[
         str, typer.Option(help='of a table, with the paths, or a pattern: "images/{id}.jpg"')
     ] = None,
+    data_root: Where = None,
 ):
     """Label photographs with a trained run.
+
+    --preference adapt finds the preference that the photographs call for, in all of them at once.
 
     \b
     prl predict photos-prl_offset-s0 photos/
@@ -160,6 +164,7 @@ def predict(
             coverage=coverage,
             goal=goal,
             column=column,
+            data_root=data_root,
         )
 
 

@@ -99,7 +99,7 @@ def ranked(
 
 # %% ../../nbs/06_model/predict.ipynb #51988f57
 class _Answering:
-    "What is asked of each batch of images."
+    "What is asked of each batch of features."
 
     def __init__(self, model, preference=None, top=3, sets=None, sure=0.0, goal=None):
         if top < 1 or not 0 <= sure <= 1:
@@ -109,12 +109,15 @@ class _Answering:
         if goal is not None and preference is not None:
             raise ValueError("preference and goal are given: a goal has its own preference")
         self.preference = preference if goal is None else goal.preference
-        model.heads(self.preference)  # a word that is none is said before anything is read
+        if not callable(preference):
+            model.heads(self.preference)  # a word that is none is said before anything is read
+        elif sets is not None:
+            raise ValueError("sets are made for one preference: it must be known, not be found")
         self.model, self.top, self.sets, self.sure, self.goal = model, top, sets, sure, goal
 
-    def __call__(self, images) -> pd.DataFrame:
-        model, device = self.model, self.model.log_prior.device
-        features = model.features(images.to(device))
+    def __call__(self, features) -> pd.DataFrame:
+        model = self.model
+        features = features.to(model.log_prior.device)
         logits = model.logits(features, self.preference).float().cpu()
         if not logits.isfinite().all():
             raise ValueError("logits are not finite: the model's weights have diverged")
@@ -159,18 +162,23 @@ def labelled(
         batches = _prepared(view, given, names, n)
     if not names:
         raise ValueError("there are no images: give files, a folder, or arrays of pixels")
-    tables, failed, done = [], {}, 0
+    parts, failed, done = [], {}, 0
+    device, finds = model.log_prior.device, callable(answer.preference)
     with tqdm(total=len(names), unit="image", delay=2, leave=False) as bar:
         for batch in batches:
             failed |= {names[done + k]: why for k, why in batch.failed.items()}
             if batch.kept:
+                features = model.features(batch.images.to(device))
                 files = [names[done + k] for k in batch.kept]
-                tables.append(answer(batch.images).assign(file=files))
+                parts.append((files, features.cpu() if finds else answer(features)))
             done += len(batch.kept) + len(batch.failed)
             bar.update(len(batch.kept) + len(batch.failed))
-    if not tables:
+    if not parts:
         raise ValueError(f"none of {len(names)} images can be read. {next(iter(failed.values()))}")
-    table = pd.concat(tables, ignore_index=True)
+    if finds:
+        answer.preference = answer.preference(torch.cat([features for _, features in parts]))
+        parts = [(files, answer(features)) for files, features in parts]
+    table = pd.concat([part.assign(file=files) for files, part in parts], ignore_index=True)
     table.insert(0, "file", table.pop("file"))
     table.attrs["unreadable"] = failed
     return table
@@ -179,7 +187,7 @@ def labelled(
 def predict(
     model,  # of `prl.load`
     images,  # files, folders, patterns, a table; Pillow images; or (N, channels, height, width)
-    preference=None,  # as for the model; None: balanced, where it follows one
+    preference=None,  # as for the model; or what finds it in the features of all: `Adapting`
     top: int = 3,  # classes that are named for each image
     sets=None,  # `Sets` of the same preference: their names stand in the column `set`
     sure: float = 0.0,  # probability below which the answer is "unsure"

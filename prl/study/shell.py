@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import prl
+from ..control.adapting import Adapting
 from ..control.aim import read_costs
 from ..control.cache import read_cache
 from ..control.calibrated import calibrated
@@ -135,7 +136,11 @@ def _solution(file, run, model):  # a path, or a name in the run's folder
 def predict(run, images: list, preference, csv, **asked) -> None:
     "Label files with a trained run: print what they are, or write a table."
     model, goal = prl.load(run), asked.pop("goal")
-    alpha = None if preference is None else _value(preference)
+    where = asked.pop("data_root")
+    if preference == "adapt":
+        alpha = Adapting(run, model, where)
+    else:
+        alpha = None if preference is None else _value(preference)
     goal = _solution(goal, run, model) if goal else None
     coverage = asked.pop("coverage")
     sets = coverage and calibrated(run, model, goal.preference if goal else alpha, coverage)
@@ -150,6 +155,8 @@ def predict(run, images: list, preference, csv, **asked) -> None:
         print(table[:_SHOWN].round(3).to_string(index=False))
         more = f"\n... and {len(table) - _SHOWN} more: --csv FILE writes all"
         print(more * (len(table) > _SHOWN), _said(table, model), sep="\n")
+    if preference == "adapt":
+        print(alpha.says)
     if table.attrs["unreadable"]:
         print(unreadable_in(table), file=sys.stderr)
 
