@@ -19,7 +19,14 @@ from .conformal import enough, over_simplex
 from .portable import Cache, opened, pack
 from .thumbnails import pictures
 from ..data.environments import Environments
-from ..data.storage import atomic_write, find_run, project_path, read_checkpoint, read_json
+from prl.data.storage import (
+    atomic_write,
+    existing_run,
+    find_run,
+    project_path,
+    read_checkpoint,
+    read_json,
+)
 from ..fit.checkpoint import load, unfinished
 from ..fit.config import Config
 from ..fit.naming import identity, stored
@@ -143,7 +150,7 @@ def write_cache(
     data_root: str = None,  # where its images are; None: where they were
 ) -> Path:  # `dial.safetensors` in that folder
     "Features of the test images, labels, heads, and what made them."
-    folder = find_run(run)
+    folder = existing_run(run)
     _controllable(folder)
     model, record = load(folder), read_json(folder / "record.json")
     config = stored(record["config"])
@@ -204,9 +211,9 @@ def read_cache(
     data_root: str = None,  # where the run's images are now, should the cache have to be written
 ) -> Cache:
     "The cache of a run, written first where it is missing or of earlier weights."
-    given = find_run(run)
-    if given.suffix == ".safetensors":
-        return _read(given)
+    if Path(run).suffix == ".safetensors":
+        return _read(find_run(run))
+    given = existing_run(run)
     if not (given / NAME).exists():
         write_cache(given, data_root)
     cache = _read(given / NAME)

@@ -17,7 +17,7 @@ from .clusters import clusters_of
 from .labelled import Examples, log_of, of_logits, of_model
 from .split import parts_of
 from ..data.environments import Environments
-from ..data.storage import find_run
+from ..data.storage import existing_run
 from ..fit.checkpoint import load
 from ..fit.origin import config_of, data_of
 from ..model.features import test_features
@@ -39,16 +39,6 @@ def _halved(examples, what):  # by class, or of whole groups
     return Held(examples.part(first), examples.part(~first), says)
 
 # %% ../../nbs/10_control/validation.ipynb #e8978549
-def _run_folder(run) -> Path:
-    folder = find_run(run)
-    if not folder.exists():
-        raise FileNotFoundError(
-            f"there is no run {str(run)!r}: expected a folder, or a name under runs/; "
-            "train one (prl train), or give logits (.npz)"
-        )
-    return folder
-
-
 def _without_answers(part, model, groups) -> Examples:
     labels, clusters = part.labels.numpy(), None
     if part.groups is not None:
@@ -63,7 +53,7 @@ def of_run(
     before: Callable = lambda examples: None,  # is shown those that choose, without logits
 ) -> Held:
     "The images of a run that choose for a goal, and those that judge."
-    folder = _run_folder(run)
+    folder = existing_run(run)
     if folder.suffix == ".npz":
         return of_file(folder)
     if folder.is_file() or not (folder / "model.safetensors").exists():

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['log', 'atomic_write', 'read_json', 'read_checkpoint', 'project_path', 'of_repository', 'usual_runs', 'places',
-           'find_run', 'holder', 'Held', 'hold', 'is_held']
+           'find_run', 'existing_run', 'holder', 'Held', 'hold', 'is_held']
 
 # %% ../../nbs/05_data/storage.ipynb #7fd61762
 import contextlib
@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 import prl
+from ..errors import nearest
 
 log = logging.getLogger("prl")
 
@@ -108,6 +109,19 @@ def find_run(
     parent = None if path == Path(path.name) else path.parent
     found = [project_path(path), path, *(place / path.name for place in places(parent))]
     return next((folder for folder in found if folder.exists()), found[0])
+
+
+def existing_run(run) -> Path:
+    "The folder of a run, or an error that names the nearest one."
+    folder = find_run(run)
+    if folder.exists():
+        return folder
+    near = Path(run).parent if len(Path(run).parts) > 1 else None
+    runs = {f.name for place in places(near) if place.is_dir() for f in place.iterdir()}
+    raise FileNotFoundError(
+        f"there is no run {str(run)!r}: train one first (prl train), or give its folder, or its "
+        f"name under {usual_runs()}/{nearest(folder.name, sorted(runs))}"
+    )
 
 # %% ../../nbs/05_data/storage.ipynb #3e08e147
 def holder(folder: Path) -> str:  # in words

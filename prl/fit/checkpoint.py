@@ -16,7 +16,7 @@ from safetensors.torch import save
 
 from ..data.dataset import SOURCES
 from ..data.decode import CENTRE
-from ..data.storage import atomic_write, find_run, read_checkpoint, read_json
+from ..data.storage import atomic_write, existing_run, read_checkpoint, read_json
 from ..data.view import View
 from .config import Config
 from .naming import differences, identity, run_folder, stored
@@ -157,7 +157,7 @@ def load(
     device: str = "cpu",
 ) -> torch.nn.Module:  # in eval mode, with .class_names and .train_counts
     "The trained model of a run."
-    path = find_run(run) / "model.safetensors"
+    path = existing_run(run) / "model.safetensors"
     if not path.exists():
         raise FileNotFoundError(
             f"no {path}: weights stay on the machine that trained them. "

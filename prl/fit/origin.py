@@ -9,7 +9,7 @@ __all__ = ['kept_place', 'found_place', 'config_of', 'data_of']
 from pathlib import Path
 
 from ..data.dataset import Data, load_data
-from ..data.storage import find_run, project_path, read_json
+from ..data.storage import existing_run, project_path, read_json
 from .config import Config
 from .naming import stored
 
@@ -39,7 +39,7 @@ def config_of(
     data_root=None,  # where its images are; None: where they were
 ) -> Config:
     "The config of a run, with the place of its images."
-    folder = find_run(run)
+    folder = existing_run(run)
     record = read_json(folder / "record.json")
     place = data_root or found_place(record.get("data_root", "data"), folder)
     return stored(record["config"] | {"data_root": str(place)})
@@ -50,7 +50,7 @@ def data_of(
     data_root=None,  # where its images are; None: where they were
 ) -> Data:
     "The images that a run was trained and tested on; others are an error."
-    folder = find_run(run)
+    folder = existing_run(run)
     config = config_of(folder, data_root)
     place = project_path(config.data_root)
     mend = "give data_root, where they are now"

@@ -99,7 +99,7 @@ def draw_preferences(config, generator) -> Drawn:
 
 # %% ../../nbs/07_method/prl.ipynb #7289667d
 _ZHAO = "Zhao et al., Breaking Long-Tailed Learning Bottlenecks, NeurIPS 2024"
-_READS = ("branch_loss", "spread", "rank")
+_READS = ("branch_loss", "spread", "rank", "offset")
 # ours: with one linear layer to all weights the hypernetwork would be larger than the network,
 # and on a frozen one the longest part of a training; rank=0 asks for it all the same
 _LARGE = "imagenet_lt", "places_lt", "inaturalist", "features", "folder", "list", "parquet"
