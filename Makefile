@@ -16,8 +16,11 @@ test: $(BIN)/installed ## style, notebooks and tests in minutes; ARGS=--slow for
 study: $(BIN)/installed ## keep the study's long runs going, at low priority, until a signal; ARGS=state says how far they are, ARGS=bring collects records; ARGS="go threads=2 runs=FOLDER"
 	@$(BIN)/python -m prl study $(or $(ARGS),go)
 
-reports: $(BIN)/installed ## render the report and the index from the runs in reports/
-	$(BIN)/python -m papermill nbs/report.ipynb reports/report.ipynb -p runs reports/runs -p figures reports/figures
+# of the committed pages those that need records alone
+REPORTS := report compare-digits compare-cifar100-quick control-cifar100-quick control-cifar100-variants-quick ablation-digits recipe-cifar100
+
+reports: $(BIN)/installed ## make the pages in reports/ again from their records, each with its own parameters, and the index; REPORTS="report" for some
+	$(BIN)/python -c "import sys; from prl.study.notebook import render; [print(render(f'reports/{name}.ipynb')) for name in sys.argv[1:]]" $(REPORTS)
 	$(BIN)/nbdev_clean --fname reports
 	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
 

@@ -9,45 +9,37 @@ __all__ = ['plot_ablation']
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from .rows import short
+from .style import PALETTE, WIDTH, themed
 
 # %% ../../nbs/13_report/ablation.ipynb #c7387d41
-_HATCHES = ("", "//", "..", "xx")
-_COLOURS = ("#0072B2", "#E69F00", "#999999", "#CC79A7")
-
-
+@themed
 def plot_ablation(
     table: pd.DataFrame,  # from `prl.report.seeds.paired_table`
     labels: dict,  # method -> what to call it
     title: str = "",
 ):
     "Accuracy of each variant on each test environment, with 95 % intervals over seeds."
-    panels = list(dict.fromkeys(table.environment))
-    fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
-    for k, (method, label) in enumerate(labels.items()):
-        part = table[table.method == method].set_index("environment").loc[panels]
-        x = np.arange(len(panels)) + 0.8 * (k - (len(labels) - 1) / 2) / len(labels)
-        axis.bar(
-            x,
-            part["mean"],
-            0.75 / len(labels),
-            yerr=part["half"].fillna(0),
-            capsize=2,
-            color=_COLOURS[k],
-            hatch=_HATCHES[k],
-            edgecolor="white",
-            label=label,
-        )
+    chosen = table[table.method.isin(list(labels))]
+    panels, n = list(dict.fromkeys(table.environment)), len(labels)
+    order = dict(order=panels, hue_order=list(labels), width=0.82, saturation=1)
+    how = dict(palette=sns.color_palette(PALETTE, n), errorbar=None) | order
+    fig, axis = plt.subplots(figsize=(WIDTH, 3.2))
+    sns.barplot(chosen, x="environment", y="mean", hue="method", ax=axis, **how)
+    for k, method in enumerate(labels):
+        part = chosen[chosen.method == method].set_index("environment").reindex(panels)
+        x = np.arange(len(panels)) + 0.82 * (k - (n - 1) / 2) / n
+        error = part["half"].fillna(0)
+        axis.errorbar(x, part["mean"], error, fmt="none", color="#222222", lw=1, capsize=2)
+        for bar in axis.containers[k]:
+            bar.set_hatch(("", "///", "...", "xx", "\\\\\\")[k % 5])
+            bar.set_edgecolor("white")
     axis.set_xticks(range(len(panels)), [short(p) for p in panels])
-    axis.set(ylabel="accuracy, %", xlabel="test set", title=title)
-    axis.title.set_fontsize(9)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(
-        frameon=False,
-        ncols=len(labels),
-        fontsize=8,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.18),
-    )
+    axis.set(ylabel="accuracy, %", xlabel="test set, head-heavy to tail-heavy")
+    axis.set_title(title, fontsize=9, loc="left")
+    handles = [c for c in axis.containers if hasattr(c, "patches")]
+    where = dict(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=min(n, 3), fontsize=8)
+    axis.legend(handles, labels.values(), **where)
     return fig

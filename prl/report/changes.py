@@ -12,7 +12,7 @@ from ..fit.config import Config
 from ..fit.naming import run_folder
 from ..record import recorded
 from .answers import Answered, difference, read_answers
-from .style import themed
+from .style import BLUE, WIDTH, themed
 
 # %% ../../nbs/13_report/changes.ipynb #118762ab
 LARGER = dict(learning_rate=0.2, weight_decay=1e-3)
@@ -75,16 +75,20 @@ def plot_changes(differences: dict):  # change -> {test set: (mean, low, high)}
     "The difference that each change makes, on each test set, with its interval."
     order = sorted(differences, key=lambda change: differences[change]["uniform"][0])
     names = list(dict.fromkeys(name for each in differences.values() for name in each))
-    size = 10, 0.8 + 0.32 * max(1, len(order))
-    fig, axes = plt.subplots(1, max(1, len(names)), figsize=size, sharey=True, squeeze=False)
+    size = WIDTH + 1, 0.8 + 0.32 * max(1, len(order))
+    fig, axes = plt.subplots(
+        1, max(1, len(names)), figsize=size, sharex=True, sharey=True, squeeze=False
+    )
     for axis, name in zip(axes[0], names):
         for k, change in enumerate(order):
             mean, low, high = differences[change][name]
-            axis.plot([low, high], [k, k], color="#0072B2", lw=1.5)
-            axis.plot(mean, k, "o", color="#0072B2", ms=5)
+            axis.plot([low, high], [k, k], color=BLUE, lw=1.5)
+            axis.plot(mean, k, "o", color=BLUE, ms=5)
         axis.axvline(0, color="0.6", lw=1, zorder=0)
-        axis.set(title=name, yticks=range(len(order)), yticklabels=order)
-    fig.supxlabel("points beyond the shared recipe, shortened", fontsize=10)
+        axis.set(title=name)
+        axis.set_yticks(range(len(order)), order, fontsize=8)
+        axis.title.set_fontsize(10)
+    fig.supxlabel("points of accuracy above the shared recipe, shortened", fontsize=9)
     return fig
 
 # %% ../../nbs/13_report/changes.ipynb #59bfe001

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from ..data.storage import project_path
-from .style import themed
+from .style import BLUE, GREEN, PALETTE, RED, WIDTH, themed
 
 # %% ../../nbs/13_report/speed.ipynb #2092099f
 def figure(x) -> str:
@@ -42,10 +42,10 @@ class Tables:
 @themed
 def plot_profile(spent: pd.Series, floors: pd.Series):  # seconds of a step
     "Where the time of a step goes, beside what no step can go below."
-    sizes = dict(figsize=(9, 2.8), width_ratios=(2, 1))
+    sizes = dict(figsize=(WIDTH, 2.8), width_ratios=(2, 1))
     fig, (left, right) = plt.subplots(1, 2, sharex=True, **sizes)
-    (1000 * spent[spent > 0][::-1]).plot.barh(ax=left, color="#0072B2")
-    (1000 * floors[::-1]).plot.barh(ax=right, color="#E69F00")
+    (1000 * spent[spent > 0][::-1]).plot.barh(ax=left, color=BLUE)
+    (1000 * floors[::-1]).plot.barh(ax=right, color=PALETTE[1])
     left.set(xlabel="ms of a step", title=f"spent: {figure(1000 * spent.sum())} ms")
     right.set(xlabel="ms of a step", title="floors")
     right.locator_params(axis="x", nbins=4)  # of both: they share it
@@ -62,13 +62,13 @@ _SAID = {"size": "image side, pixels", "preferences": "preferences a step"}
 def plot_growth(table: pd.DataFrame):  # varied, value, seconds, share, mib
     "Time and memory of a step as one thing grows, a column for each."
     parts = list(table.groupby("varied", sort=False))
-    fig, (above, below) = plt.subplots(2, len(parts), figsize=(11, 4.6), sharex="col")
+    fig, (above, below) = plt.subplots(2, len(parts), figsize=(WIDTH + 1, 4.2), sharex="col")
     for time, memory, (what, part) in zip(above, below, parts):
-        memory.plot(part.value, part.mib, "o-", color="#009E73")
+        memory.plot(part.value, part.mib, "o-", color=GREEN)
         memory.set(ylim=(0, 1.1 * part.mib.max()), xlabel=_SAID.get(what, what))
         beyond = 1000 * part.seconds * part.share.clip(lower=0)
-        time.plot(part.value, 1000 * part.seconds, "o-", color="#0072B2", label="step")
-        time.plot(part.value, beyond, "s--", color="#D55E00", label="of it beyond softmax")
+        time.plot(part.value, 1000 * part.seconds, "o-", color=BLUE, label="step")
+        time.plot(part.value, beyond, "s--", color=RED, label="of it beyond softmax")
         time.set(xscale="log" if what == "classes" else "linear")
         time.set(ylim=(0, 1100 * part.seconds.max()), xticks=part.value, xticklabels=part.value)
         time.minorticks_off()
