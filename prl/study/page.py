@@ -67,13 +67,11 @@ def _goes_on(blocks, k):  # whether something is left in the section that block 
 def _without_empty(cells):
     blocks, kept = _blocks(cells), []
     for k, block in enumerate(blocks):
-        if not _is_empty(block):
+        if k == 0 or not _is_empty(block):  # the first makes ready: title, imports
             kept += block
         elif _level(block) and _goes_on(blocks, k):
             heading = _text(block[0]).partition("\n")[0]
             kept.append(block[0] | {"source": [heading]})
-        elif _is_code(block[0]):
-            kept += block  # before the first heading: imports
     return kept
 
 # %% ../../nbs/12_study/page.ipynb #81b12459
