@@ -157,6 +157,8 @@ def predict(run, images: list, preference, csv, **asked) -> None:
         print(more * (len(table) > _SHOWN), _said(table, model), sep="\n")
     if preference == "adapt":
         print(alpha.says)
+    if sets:
+        print(f"Sets: {sets.says}")
     if table.attrs["unreadable"]:
         print(unreadable_in(table), file=sys.stderr)
 
