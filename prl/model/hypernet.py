@@ -140,11 +140,13 @@ class OffsetHeads(nn.Module):
     ):
         super().__init__()
         heads.start_alike()
-        self.heads, self.tau, self.scale = heads, tau, scale
-        self.register_buffer("log_prior", log_prior.clone(), persistent=False)
+        self.heads, self.scale = heads, scale
+        corners = environment_log_prior(torch.eye(3), log_prior, tau)
+        self.register_buffer("corners", corners, persistent=False)  # (3, C), log π_α of each
 
     def offset(self, alpha):  # (..., T) on the simplex -> (..., C), log π_α over s
-        return environment_log_prior(alpha, self.log_prior, self.tau) / self.scale
+        alpha = torch.as_tensor(alpha, dtype=self.corners.dtype, device=self.corners.device)
+        return alpha @ self.corners / self.scale
 
     def forward(self, alpha):  # (..., branches, C, d + 1), unit rows and the offset
         heads = self.heads(alpha)
