@@ -56,8 +56,10 @@ def pictures(
     most: int = 12,
 ) -> tuple:  # which images, their JPEG files; empty for what are no pictures
     "What the dial shows of a test set."
-    if view_of(images) is None:
+    view = view_of(images)
+    if view is None:
         return [], []
     heads = torch.stack([model.heads("head"), model.heads("tail")])
     chosen = moved(predict(features, heads), labels, most)
-    return chosen, [thumbnail(images[i]) for i in chosen]
+    parts = [images[i].chunk(view.glances, -1)[0] for i in chosen]  # beside it stands the whole
+    return chosen, [thumbnail(part) for part in parts]
