@@ -160,10 +160,11 @@ def left_out(
         for preference, table in tables.items():
             part = table[table.method == method].set_index("environment")
             low, high = (part.difference + sign * part.difference_half for sign in (-1, 1))
-            worse, better = int((high < 0).sum()), int((low > 0).sum())
+            counted = {"worse": int((high < 0).sum()), "better": int((low > 0).sum())}
+            clear = " and ".join(f"clearly {kind} on {n}" for kind, n in counted.items() if n)
             gap = in_points(part.difference["uniform"], low["uniform"], high["uniform"])
             of_each.append(
-                f"{preference} preference, clearly worse on {worse} and better on {better} of "
+                f"with the {preference} preference {clear or 'clearly different on none'} of "
                 f"{len(part)} test sets (uniform: {gap})"
             )
         said.append(f"**{label}**: {'; '.join(of_each)}.")

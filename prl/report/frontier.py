@@ -67,6 +67,7 @@ def _together(dials, ends):  # all in one picture
         few, many = _edge(dial, ends)
         style = ("-", "--", ":", "-.")[k % 4]
         axis.plot(few, many, style, color=PALETTE[k], lw=2)
+        axis.plot(few[-1], many[-1], "o", color=PALETTE[k], ms=4)  # all of a dial that stands still
         _crosses(axis, dial, ends, PALETTE[k])
         named.append((title(dial.setting), few[-1], many[-1], PALETTE[k]))
     _name_axes(axis, ends)
@@ -86,10 +87,13 @@ def _each(dials, ends, against):  # a picture each
         axis.plot(*lines[against], "--", color="black", lw=1.2)
         if name != against:
             axis.plot(*lines[name], color=PALETTE[0], lw=2)
+            axis.plot(*(end[-1] for end in lines[name]), "o", color=PALETTE[0], ms=4)
         axis.set_title(textwrap.fill(title(dials[name].setting), 28), fontsize=7)
         axis.tick_params(labelsize=7)
     for axis in axes.flat[len(lines) :]:
         axis.set_axis_off()
+    for axis in axes.flat[max(0, len(lines) - across) : len(lines)]:
+        axis.tick_params(labelbottom=True)  # the lowest of its column
     fig.supxlabel(f"{ends[1]}-shot accuracy, %", fontsize=9)
     fig.supylabel(f"{ends[0]}-shot accuracy, %", fontsize=9)
     said = f"blue: the dial named; dashed: {title(dials[against].setting)}; grey: all others"

@@ -118,7 +118,10 @@ def show(
     from IPython.display import display  # only pages need it
 
     if made:
-        fig.text(1, -0.01, made, ha="right", va="top", fontsize=7, color="0.4")
+        fig.draw_without_rendering()
+        box = fig.get_tightbbox()  # inches; legends may lie outside
+        x, y = (box.x1, box.y0 - 0.04) / fig.get_size_inches()
+        fig.text(x, y, made, ha="right", va="top", fontsize=7, color="0.4")
     if file is not None:
         from prl.data.storage import atomic_write, project_path  # brings torch
 

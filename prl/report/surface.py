@@ -40,6 +40,7 @@ def _solid_and_flat(fig, places, draw):
         _named(axis, dims)
     solid.view_init(elev=22, azim=-52)
     solid.set_box_aspect((1.15, 1, 0.9), zoom=0.85)
+    fig.get_layout_engine().set(wspace=0.1)
     return solid, flat
 
 # %% ../../nbs/13_report/surface.ipynb #a6f21443

@@ -20,7 +20,7 @@ from ..errors import not_installed, unknown
 from ..fit.config import Config
 from ..fit.naming import run_folder
 from ..record import examine, whole
-from .page import given, readable, with_parameters
+from .page import given, readable, title_of, with_descriptions, with_parameters
 
 # %% ../../nbs/12_study/notebook.ipynb #b73f2c67
 def run_notebook(
@@ -81,9 +81,10 @@ def write_page(notebook: Path) -> Path:
     from nbconvert import HTMLExporter  # of the report extra
 
     exporter = HTMLExporter(embed_images=True, exclude_input=True, exclude_output_prompt=True)
-    text = with_parameters(readable(Path(notebook).read_text()))
-    about = {"metadata": {"name": notebook.stem}}
-    page, _ = exporter.from_notebook_node(nbformat.reads(text, 4), resources=about)
+    text = readable(Path(notebook).read_text())
+    about = {"metadata": {"name": title_of(text) or notebook.stem}}
+    shown = nbformat.reads(with_descriptions(with_parameters(text)), 4)
+    page, _ = exporter.from_notebook_node(shown, resources=about)
     atomic_write(notebook.with_suffix(".html"), page.encode())
     return notebook.with_suffix(".html")
 
