@@ -88,6 +88,6 @@ def dials_in_order(
         for name in table.index:
             part = parts[name]
             if (part.preference == "edge").any():
-                said = f"{name}, {epochs}, n = {part.seed.nunique()}"
+                said = f"{name}, {epochs}, n\u00a0=\u00a0{part.seed.nunique()}"
                 every.setdefault(data, []).append(part.assign(title=said))
     return {data: pd.concat(parts) for data, parts in every.items()}
