@@ -40,7 +40,8 @@ class Open:
 
     def injected(self, values):
         "Run everything as papermill leaves it: with a second cell of parameters."
-        place = 1 + next(k for k, c in enumerate(self.notebook.cells) if c.metadata.get("tags"))
+        tags = [c.metadata.get("tags", []) for c in self.notebook.cells]
+        place = 1 + next(k for k, own in enumerate(tags) if "parameters" in own)
         lines = ["# Parameters", *(f"{name} = {value!r}" for name, value in values.items())]
         self.notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
         try:

@@ -16,6 +16,7 @@ from prl.data.releases import RELEASES
 from prl.fit.config import Config
 from prl.fit.loop import fit
 from prl.fit.naming import run_folder
+from prl.report.found import data_name
 
 COUNTS = 24, 12, 6, 3, 2, 2  # training images of each class
 LAYOUTS = {
@@ -94,7 +95,7 @@ def test_large_data_sets_from_check_to_report(dataset, opened, tmp_path):
     assert {"balanced", "head", "tail", "grid", "edge"} <= set(rows.preference)
     assert rows.value.notna().all()
     edited(report.notebook, dict(runs=str(runs)))
-    assert dataset in report.run_all()
+    assert data_name(dataset) in report.run_all()
 
 
 def real_lists():

@@ -143,10 +143,10 @@ def reaching(
         if names
     ]
     volume = table.loc[rival, "hypervolume, %"].partition("\u00a0")[0]
-    return (
-        f"The settings of the {rival} reach {volume} % of the cube of three accuracies. "
-        f"In points of it, paired, with 95 % intervals, {'. '.join(said)}."
-    )
+    reached = f"The settings of the {rival} reach {volume} % of the cube of three accuracies."
+    if not said:
+        return f"{reached} Nothing else here has a dial."
+    return f"{reached} In points of it, paired, with 95 % intervals, {'. '.join(said)}."
 
 # %% ../../nbs/13_report/found.ipynb #b47fc903
 def left_out(
@@ -179,6 +179,8 @@ def best_change(
     uniform = {change: of["uniform"] for change, of in differences.items()}
     order = sorted(uniform, key=lambda change: -uniform[change][0])
     clear = [change for change in order if uniform[change][1] > 0]
+    if not order:
+        return "No change was tried."
     if not clear:
         return f"None of {len(order)} changes is clear of zero on the uniform test set."
     said = "; ".join(f"{change}, {in_points(*uniform[change])}" for change in clear[:most])
