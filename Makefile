@@ -24,6 +24,10 @@ reports: $(BIN)/installed ## make the pages in reports/ again from their records
 	$(BIN)/nbdev_clean --fname reports
 	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
 
+docs: $(BIN)/sphinx-build ## build the documentation site: open build/site/index.html
+	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -d build/doctrees -c docs/site . build/site
+	@echo build/site/index.html
+
 benchmark: $(BIN)/installed ## time training, starting, using and growing, on an otherwise idle machine; ARGS="-p sade FOLDER -p released FOLDER" for other people's code
 	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-1branch.ipynb -p batch_size 128 -p rounds 5 -p steps 4 -p compiled True -p grow 8142 -p photographs 0 -p folder reports/benchmark/1branch $(ARGS)
 	$(BIN)/python -m papermill nbs/benchmark.ipynb reports/benchmark-3branches.ipynb -p branches 3 -p batch_size 128 -p rounds 5 -p steps 4 -p compiled True -p grow 0 -p photographs 0 -p folder reports/benchmark/3branches $(ARGS)
@@ -38,7 +42,7 @@ gpu: $(BIN)/installed ## the benchmark on a machine with a GPU, three pages of a
 	$(BIN)/nbdev_clean --fname reports
 
 export: $(BIN)/installed ## after editing a notebook: format and clean notebooks, write prl/, parameters of train.ipynb
-	$(BIN)/ruff format nbs tests
+	$(BIN)/ruff format nbs tests docs
 	$(BIN)/nbdev_clean
 	$(BIN)/nbdev_export
 	$(BIN)/python -c "from prl.fit.help import write_parameters; write_parameters()"
@@ -50,4 +54,8 @@ $(BIN)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
 	@touch $@
 
-.PHONY: help train test study reports benchmark gpu export
+$(BIN)/sphinx-build: $(BIN)/installed
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	@touch $@
+
+.PHONY: help train test study reports docs benchmark gpu export

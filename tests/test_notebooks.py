@@ -41,7 +41,7 @@ def test_export_is_in_sync(clone):
 
 @pytest.mark.parametrize("command", (["format", "--check"], ["check"]), ids=" ".join)
 def test_style(command):
-    done = run(BIN / "ruff", *command, "nbs", "tests")
+    done = run(BIN / "ruff", *command, "nbs", "tests", "docs")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
