@@ -1,3 +1,5 @@
+"Long-tailed image classification with a dial between common and rare classes."
+
 __version__ = "0.1.0"
 
 

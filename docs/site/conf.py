@@ -1,5 +1,6 @@
 "Settings of the documentation site: `make docs` builds it with Sphinx from the repository's files."
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,12 +9,12 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(ROOT)]
 
 project = "PRL"
+settings = dict(re.findall(r"^(\w+) = (.*)$", (ROOT / "settings.ini").read_text(), re.M))
+repository = f"https://github.com/{settings['user']}/{settings['repo']}"
 author = "The PRL study"
 language = "en"
 extensions = [
     "myst_nb",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx_external_toc",
     "sources",
     "reference",
@@ -31,7 +32,6 @@ include_patterns = [
 ]
 exclude_patterns = [".*", "build", "data/*/**", "prl", "reports/figures", "runs", "tests"]
 external_toc_path = str(HERE / "toc.yml")
-suppress_warnings = ["toc.not_included"]  # a run's notebook is reached from the table of runs
 
 # Notebooks are shown as they are committed.
 nb_execution_mode = "off"
@@ -43,14 +43,7 @@ myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath", "html_image"]
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
-autodoc_default_options = {"members": True, "undoc-members": True}
-autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
-autodoc_typehints_format = "short"
-autosummary_generate = False
-python_maximum_signature_line_length = 80
-python_use_unqualified_type_names = True
-
+html_context = {"default_mode": "auto"}
 html_theme = "pydata_sphinx_theme"
 html_title = "PRL"
 html_static_path = ["static"]
@@ -62,6 +55,7 @@ html_theme_options = {
     "footer_end": [],
     "footer_start": ["copyright"],
     "header_links_before_dropdown": 7,
+    "icon_links": [{"name": "GitHub", "url": repository, "icon": "fa-brands fa-github"}],
     "navbar_align": "left",
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],

@@ -47,6 +47,7 @@ def page_of(notebook, docname):
     if run:
         first = notebook["cells"][0]
         first["source"] = re.sub(r"^# .*", f"# {run[1]}", source(first))
+        notebook["metadata"]["orphan"] = True  # it is reached from the table of runs
     return notebook
 
 
@@ -81,17 +82,22 @@ def opening(notebook):
     return re.match(r"# (.+)\n\n> (.+)", first).groups()
 
 
+def write(path, text):
+    "A page that is made, unless it is there already: what is new is read anew."
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
 def write_rooms(app):
     "A page for each package: its sentence, and its rooms."
-    folder = Path(app.confdir) / "rooms"
-    folder.mkdir(exist_ok=True)
     for rooms in sorted(ROOT.glob("nbs/[0-9][0-9]_*/")):
         name = rooms.name[3:]
         lines = [f"# {name}\n", f"{sentence(ROOT / 'prl' / name)}\n", "| room | |", "|---|---|"]
         for room in sorted(rooms.glob("[a-z]*.ipynb")):
             title, subtitle = opening(room)
             lines.append(f"| [{title}](../../../nbs/{rooms.name}/{room.name}) | {subtitle} |")
-        (folder / f"{name}.md").write_text("\n".join(lines) + "\n")
+        write(Path(app.confdir) / f"rooms/{name}.md", "\n".join(lines) + "\n")
 
 
 def write_dial(app, error):
