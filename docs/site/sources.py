@@ -26,27 +26,42 @@ def tag(cell, name):
     cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), name]
 
 
-def folded(notebook):
-    "A report's code is folded away, without a word where it shows nothing."
+def is_given(cell):
+    return "parameters" in "".join(cell["metadata"].get("tags", []))  # papermill's own, too
+
+
+def fold(notebook, docname):
+    "A report's code is folded away, and gone where it shows nothing; parameters always are folded."
     for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
+        if cell["cell_type"] == "code" and is_given(cell):
+            tag(cell, "hide-input")
+        elif cell["cell_type"] == "code" and docname.startswith("reports/"):
             tag(cell, "hide-input" if cell["outputs"] else "remove-cell")
+
+
+def titled(cells):
+    "A title that a cell prints becomes a heading, which the navigation can name."
+    for cell in cells:
+        for out in cell.get("outputs", []):
+            words = "".join(out.get("data", {}).get("text/markdown", ""))
+            if words.startswith("# "):
+                title, _, rest = words.partition("\n")
+                out["data"]["text/markdown"] = rest
+                yield {"cell_type": "markdown", "metadata": {}, "source": title}
+        yield cell
 
 
 def page_of(notebook, docname):
     "A notebook as a page of the site."
-    notebook["cells"] = [cell for cell in notebook["cells"] if shown(cell)]
-    if docname.startswith("reports/"):
-        folded(notebook)
+    notebook["cells"] = list(titled(cell for cell in notebook["cells"] if shown(cell)))
+    fold(notebook, docname)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["source"] = re.sub(r"^#\|.*\n?", "", source(cell), flags=re.M)
-            if "parameters" in cell["metadata"].get("tags", []):
-                tag(cell, "hide-input")
     run = re.fullmatch(r"reports/runs/(.+)/train", docname)
     if run:
         first = notebook["cells"][0]
-        first["source"] = re.sub(r"^# .*", f"# {run[1]}", source(first))
+        first["source"] = re.sub(r"^# One run$", f"# {run[1]}", source(first), flags=re.M)
         notebook["metadata"]["orphan"] = True  # it is reached from the table of runs
     return notebook
 
