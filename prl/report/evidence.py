@@ -113,8 +113,8 @@ def mean_of(values, weights) -> tuple:  # mean, low, high, in percent
 
     return interval(mean, seeds, images)
 
-# %% ../../nbs/13_report/evidence.ipynb #fb77f8bc
-def level(system, bar: float, **answers) -> Callable:  # answers: of `weighed`
+# %% ../../nbs/13_report/evidence.ipynb #01945b5e
+def level(system, bar: float, unit: str = "%", **answers) -> Callable:  # answers: of `weighed`
     "Mean accuracy of a system, against a published one."
 
     def found(runs: Runs, length: str):
@@ -122,7 +122,7 @@ def level(system, bar: float, **answers) -> Callable:  # answers: of `weighed`
         right = s and weighed(s, **answers)
         if not right:
             return None
-        about = dict(unit="%", bar=bar, signed=False)
+        about = dict(unit=unit, bar=bar, signed=False)
         return Evidence(length, len(s.seeds), *mean_of(*right), **about)
 
     return found

@@ -49,7 +49,7 @@ def _ours(own, order):  # rows of one system -> yields lines
             value = part.groupby("environment", observed=True).value.mean().to_dict()
             yield about | {"test prior": said} | _cells(value, order)
 
-# %% ../../nbs/13_report/headline.ipynb #a1cbec40
+# %% ../../nbs/13_report/headline.ipynb #14be566b
 _LOGS = ("PRL released log new3", "BalPoE", "SADE")  # published, with enough test sets
 
 
@@ -68,5 +68,5 @@ def headline_table(
             about = {"system": f"{name}, published", "branches": of.branches.iloc[0]}
             about |= {"trained": "200 epochs", "test prior": _SAID[prior]}
             lines.append(about | _cells(value, order))
-    lines = sorted(lines, key=lambda line: line["test prior"] == "known")
+    lines = sorted(lines, key=lambda line: (line["test prior"] == "known", -float(line["U"] or 0)))
     return pd.DataFrame(lines).set_index("system")

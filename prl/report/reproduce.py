@@ -5,16 +5,16 @@
 # %% auto #0
 __all__ = ['MADE', 'Made', 'reproduce_table']
 
-# %% ../../nbs/13_report/reproduce.ipynb #cadabc9b
+# %% ../../nbs/13_report/reproduce.ipynb #c0289694
 from dataclasses import dataclass
 
 import pandas as pd
 
-from .claims import OURS, PRL, PRL_FULL
-from .lengths import LENGTHS, Runs
+from .claims import DIAL, NO_HYPERNET, NO_TCHEBYCHEFF, PRL, PRL_FULL, SADE, SOFTMAX
+from .lengths import LENGTHS, SEEDS, Runs
 from .seeds import how_many
 
-# %% ../../nbs/13_report/reproduce.ipynb #1e0bb575
+# %% ../../nbs/13_report/reproduce.ipynb #f6505c9e
 @dataclass(frozen=True)
 class Made:
     "A table or a figure of the paper, and where it is made here."
@@ -22,24 +22,40 @@ class Made:
     paper: str
     notebook: str  # nbs/<notebook>.ipynb
     cell: str  # the heading above it
-    systems: tuple = ()  # whose longest training it shows first; empty: it needs no training
+    systems: tuple = ()  # it shows them at the longest training that all have; empty: none
     gap: str = ""
 
 
 _BIG = "Places-LT, iNaturalist 2018 and ImageNet-LT are not run: their images are not at hand"
-_FULL = "three branches at 200 epochs"
+_FULL, _SEEDS = "three branches at 200 epochs", "three seeds"
 MADE = [
     Made("drawing of three paradigms", "study", "The idea"),
     Made("table of the data sets", "study", "The paper's tables"),
-    Made("uniform test set, all data sets", "study", "The paper's tables", (PRL, OURS), _BIG),
-    Made("eleven test sets, CIFAR100-LT", "study", "The paper's tables", (PRL, OURS), _FULL),
+    Made(
+        "uniform test set, all data sets",
+        "study",
+        "The paper's tables",
+        (PRL,),
+        f"ratios 10 and 50; {_BIG}",
+    ),
+    Made(
+        "eleven test sets, CIFAR100-LT", "study", "The paper's tables", (SOFTMAX, SADE, PRL), _FULL
+    ),
     Made(
         "eleven test sets, Places-LT, ImageNet-LT", "compare", "Eleven test environments", gap=_BIG
     ),
     Made("five test sets, iNaturalist 2018", "compare", "Eleven test environments", gap=_BIG),
-    Made("surface of one training, SADE beside", "study", "The dial", (PRL,)),
-    Made("preferences that raise many-shot accuracy", "study", "The dial", (PRL,)),
-    Made("bars of the ablation", "study", "The ablation", (PRL,)),
+    Made("surface of one training, SADE beside", "study", "The dial", (PRL, DIAL, SADE), _FULL),
+    Made(
+        "preferences that raise many-shot accuracy", "study", "The dial", (PRL, DIAL, SADE), _FULL
+    ),
+    Made(
+        "bars of the ablation",
+        "study",
+        "The ablation",
+        (PRL[0], NO_TCHEBYCHEFF, NO_HYPERNET, SADE),
+        _SEEDS,
+    ),
     Made(
         "sizes and GFLOPs of three backbones",
         "study",
@@ -54,26 +70,24 @@ MADE = [
     ),
 ]
 
-# %% ../../nbs/13_report/reproduce.ipynb #06b3a49c
+# %% ../../nbs/13_report/reproduce.ipynb #460dfc93
 def reproduce_table(runs: Runs) -> pd.DataFrame:  # text
     "Every table and figure of the paper: where it is made, from what, and what is missing."
     lines = []
     for made in MADE:
-        shown = []
-        for system in made.systems:
-            length = next((k for k in LENGTHS if runs.names(system, k)), None)
-            if length:
-                n = len(runs.names(system, length))
-                shown.append(f"{LENGTHS[length].title}, {how_many(n)}")
+        shown = "not run" if made.systems or made.gap == _BIG else "no training"
+        length, seeds = runs.common(*made.systems) if made.systems else None, 0
+        if length:
+            seeds = min(len(runs.names(system, length)) for system in made.systems)
+            shown = f"{LENGTHS[length].title}, {how_many(seeds)}"
         link = f"[{made.notebook}](../nbs/{made.notebook}.ipynb), *{made.cell}*"
         full = made.gap == _FULL and runs.names(PRL_FULL, "200 epochs")
         lines.append(
             {
                 "of the paper": made.paper,
                 "made by": link,
-                "budget, seeds": "; ".join(dict.fromkeys(shown))
-                or ("not run" if made.systems or made.gap == _BIG else "no training"),
-                "gap": "" if full else made.gap,
+                "budget, seeds": shown,
+                "gap": "" if full or made.gap == _SEEDS and seeds >= SEEDS else made.gap,
             }
         )
     return pd.DataFrame(lines).set_index("of the paper")

@@ -78,5 +78,6 @@ def title(setting: str) -> str:  # as in `prl.record.collect`, "prl-branches3-qu
         field, value = _DEFAULTS[method]
         if not any(p.startswith(field) for p in parts):
             parts = [field + value, *parts]
-    words = [_in_words(p) for p in parts if p not in (*BUDGETS, "published")]
+    silent = (*BUDGETS, "published", "precisionbfloat16", "precisionfloat32")  # said elsewhere
+    words = [_in_words(p) for p in parts if p not in silent]
     return METHODS[method].title + (f" ({', '.join(words)})" if words else "")

@@ -90,7 +90,7 @@ def said(judged: Judged) -> str:
     word = f"**{_WORDS[judged.verdict]}**"
     if judged.final:
         return word
-    return f"{word} at {judged.settled.where}; at {judged.claim.decided} not settled"
+    return f"{word} ({judged.settled.where}); {judged.claim.decided}: not settled"
 
 
 def to_settle(judged: Judged, about: pd.DataFrame) -> str:
