@@ -107,6 +107,17 @@ def label_ends(
             va="center",
         )
 
+# %% ../../nbs/13_report/style.ipynb #5623e903
+def _sign(fig, made):  # below all that there is, right
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")  # all stays where it is
+    for legend in fig.legends:
+        if legend.get_bbox_to_anchor() is fig.bbox:  # which changes where a file is cut
+            legend.set_bbox_to_anchor((0, 0, 1, 1), fig.transFigure)
+    box = fig.get_tightbbox()  # inches
+    x, y = (box.x1, box.y0 - 0.04) / fig.get_size_inches()
+    fig.text(x, y, made, ha="right", va="top", fontsize=7, color="0.4")
+
 # %% ../../nbs/13_report/style.ipynb #16e07429
 def show(
     fig,
@@ -118,10 +129,7 @@ def show(
     from IPython.display import display  # only pages need it
 
     if made:
-        fig.draw_without_rendering()
-        box = fig.get_tightbbox()  # inches; legends may lie outside
-        x, y = (box.x1, box.y0 - 0.04) / fig.get_size_inches()
-        fig.text(x, y, made, ha="right", va="top", fontsize=7, color="0.4")
+        _sign(fig, made)
     if file is not None:
         from prl.data.storage import atomic_write, project_path  # brings torch
 
