@@ -84,6 +84,7 @@ def test_no_directive_is_shown(site):
 def test_pages_open(site, browser, width):
     "In a browser, without an error, anything from elsewhere, or a line wider than the window."
     page = browser.new_page(viewport={"width": width, "height": 820})
+    page.set_default_timeout(60_000)  # beside other tests
     troubles = []
     page.on("console", lambda said: said.type == "error" and troubles.append(said.text))
     page.on("pageerror", lambda error: troubles.append(str(error)))
