@@ -50,7 +50,9 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages(site):
-    return {path.resolve(): Page(path) for path in site.rglob("*.html") if path.name != "dial.html"}
+    every = {path.relative_to(site): path.resolve() for path in site.rglob("*.html")}
+    own = [path for name, path in every.items() if name.parts[0] not in ("_static", "dial.html")]
+    return {path: Page(path) for path in own}
 
 
 def missing(path, link, pages):

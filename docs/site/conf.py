@@ -31,7 +31,6 @@ include_patterns = [
     "reports/runs/*/train.ipynb",
 ]
 exclude_patterns = [".*", "build", "data/*/**", "prl", "reports/figures", "runs", "tests"]
-suppress_warnings = ["etoc.glob"]  # a clone without the rendered study has a site, too
 external_toc_path = str(HERE / "toc.yml")
 
 # Notebooks are shown as they are committed.
