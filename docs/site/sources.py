@@ -39,21 +39,29 @@ def fold(notebook, docname):
             tag(cell, "hide-input" if cell["outputs"] else "remove-cell")
 
 
+def printed_title(cells):
+    "The first title that a cell prints, which is taken from what it prints."
+    for out in (out for cell in cells for out in cell.get("outputs", [])):
+        words = "".join(out.get("data", {}).get("text/markdown", ""))
+        if words.startswith("# "):
+            title, _, out["data"]["text/markdown"] = words.partition("\n")
+            return title
+    return None
+
+
 def titled(cells):
-    "A title that a cell prints becomes a heading, which the navigation can name."
-    for cell in cells:
-        for out in cell.get("outputs", []):
-            words = "".join(out.get("data", {}).get("text/markdown", ""))
-            if words.startswith("# "):
-                title, _, rest = words.partition("\n")
-                out["data"]["text/markdown"] = rest
-                yield {"cell_type": "markdown", "metadata": {}, "source": title}
-        yield cell
+    "A title that a cell prints is the page's: the navigation can name it, and none stands twice."
+    title, first = printed_title(cells), cells[0]
+    if title and first["cell_type"] == "markdown":
+        first["source"] = re.sub(r"\A# .*", lambda m: title, source(first))
+    elif title:
+        cells.insert(0, {"cell_type": "markdown", "metadata": {}, "source": title})
+    return cells
 
 
 def page_of(notebook, docname):
     "A notebook as a page of the site."
-    notebook["cells"] = list(titled(cell for cell in notebook["cells"] if shown(cell)))
+    notebook["cells"] = titled([cell for cell in notebook["cells"] if shown(cell)])
     fold(notebook, docname)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
