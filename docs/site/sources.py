@@ -55,7 +55,10 @@ def titled(cells):
     if title and first["cell_type"] == "markdown":
         first["source"] = re.sub(r"\A# .*", lambda m: title, source(first))
     elif title:
-        cells.insert(0, {"cell_type": "markdown", "metadata": {}, "source": title})
+        cells.insert(
+            0,
+            {"cell_type": "markdown", "id": "title", "metadata": {}, "source": title},
+        )
     return cells
 
 
