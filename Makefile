@@ -26,7 +26,7 @@ reports: $(BIN)/installed ## make the pages in reports/ again from their records
 	$(BIN)/python -c "from prl.record import write_index; print(write_index())"
 
 docs: $(BIN)/sphinx-build ## build the documentation site: open build/site/index.html
-	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -d build/doctrees -c docs/site . build/site
+	@$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees -c docs/site . build/site
 	@echo build/site/index.html
 
 benchmark: $(BIN)/installed ## time training, starting, using and growing, on an otherwise idle machine; ARGS="-p sade FOLDER -p released FOLDER" for other people's code

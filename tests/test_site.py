@@ -23,7 +23,7 @@ def site(tmp_path_factory):
     if find_spec("pydata_sphinx_theme") is None:
         pytest.skip("builds the site, whose packages are not installed: `make docs` installs them")
     folder = tmp_path_factory.mktemp("site")
-    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-j", "auto"]
+    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
     done = run(*sphinx, "-d", folder / "doctrees", "-c", "docs/site", ".", folder / "html")
     assert done.returncode == 0, done.stderr[-3000:]
     return folder / "html"
