@@ -50,6 +50,7 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_show_search_summary = False  # read by fetch, which a browser refuses a page from a disk
 html_theme_options = {
     "collapse_navigation": True,
     "footer_end": [],

@@ -80,16 +80,17 @@ def page_of(module, path, known):
     room = re.search(r"File to edit: (?:\.\./)*(nbs/\S+\.ipynb)\.", text)
     if room:
         parts.append(f"Explained, used and tested in [its room](../../../{room[1]}).\n")
+    inside = [other for other in known if other.rpartition(".")[0] == module]
+    parts += [
+        f"- [{other}]({other}.md): {says(ast.parse(known[other].read_text()))}" for other in inside
+    ]
+    parts.append("")
     given = list(constants(tree, names, lines))
     if given:
         parts.append(code(given))
     for node in tree.body:
         if defines(node) and node.name in names:
             parts += [f"## {node.name}\n", says(node) + "\n", code(shown(node, lines))]
-    inside = [other for other in known if other.rpartition(".")[0] == module]
-    parts += [
-        f"- [{other}]({other}.md): {says(ast.parse(known[other].read_text()))}" for other in inside
-    ]
     return "\n".join(parts) + "\n"
 
 

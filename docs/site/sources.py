@@ -62,10 +62,21 @@ def titled(cells):
     return cells
 
 
+LINK = re.compile(r'((?:href="|\]\()(?!\w+:)[^")]*)\.(?:ipynb|md)\b')
+
+
+def follow(cells):
+    "A link to a notebook in what a cell has printed leads to its page, as one in prose does."
+    for out in (out for cell in cells for out in cell.get("outputs", [])):
+        for kind in {"text/html", "text/markdown"} & {*out.get("data", {})}:
+            out["data"][kind] = LINK.sub(r"\1.html", "".join(out["data"][kind]))
+
+
 def page_of(notebook, docname):
     "A notebook as a page of the site."
     notebook["cells"] = titled([cell for cell in notebook["cells"] if shown(cell)])
     fold(notebook, docname)
+    follow(notebook["cells"])
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["source"] = re.sub(r"^#\|.*\n?", "", source(cell), flags=re.M)
