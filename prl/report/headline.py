@@ -8,13 +8,12 @@ __all__ = ['headline_table']
 # %% ../../nbs/13_report/headline.ipynb #37901c40
 import pandas as pd
 
-from .rows import short
+from .rows import fitting, short
 from .seeds import how_many
 from .systems import title
 
 # %% ../../nbs/13_report/headline.ipynb #30c6f165
 _SAID = {"none": "not known", "estimated": "estimated", "true": "known"}
-_TURNED = {"forward": "head", "uniform": "balanced", "backward": "tail"}
 
 
 def _cells(value, order):  # value: environment -> percent, NaN where there is none
@@ -26,7 +25,7 @@ def _cells(value, order):  # value: environment -> percent, NaN where there is n
 
 
 def _turned(own):  # rows of a dial without prior -> those whose preference fits the test set
-    fits = own.environment.astype(str).str.split("-").str[0].map(_TURNED)
+    fits = own.environment.astype(str).map(fitting)
     return own[own.preference.astype(str) == fits]
 
 

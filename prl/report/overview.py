@@ -10,16 +10,14 @@ import numpy as np
 import pandas as pd
 
 from .found import data_name
-from .rows import select, shifted, short
+from .rows import fitting, select, shifted, short
 from .systems import title
 
 # %% ../../nbs/13_report/overview.ipynb #93b78ba5
 def studies(
     rows: pd.DataFrame,  # from `prl.record.collect`
-) -> (
-    dict
-):  # "CIFAR100-LT, ratio 100: 20 epochs, CPU" -> its rows; data sets by name, long budgets first
-    "The rows of each data set, ratio and budget."
+) -> dict:  # "CIFAR100-LT, ratio 100: 20 epochs, CPU" -> its rows
+    "The rows of each data set, ratio and budget: data sets by name, long budgets first."
     ratio = rows.imbalance_ratio.astype(float).fillna(0)
     epochs = rows.budget.str.extract(r"(\d+)")[0].astype(int)
     order = rows.assign(_ratio=ratio, _epochs=-epochs)
@@ -30,11 +28,8 @@ def studies(
     return found
 
 # %% ../../nbs/13_report/overview.ipynb #e1f13cb2
-_PREFERENCES = {"forward": "head", "uniform": "balanced", "backward": "tail"}
-
-
 def _fitting(rows, environment, group):  # mean over seeds, under the preference that fits
-    fits = [_PREFERENCES[environment.split("-")[0]], "none"]
+    fits = [fitting(environment), "none"]
     chosen = select(rows, preference=fits, environment=environment, group=group)
     return chosen.groupby("setting").value.mean()
 

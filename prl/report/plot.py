@@ -109,9 +109,8 @@ def plot_groups(rows: pd.DataFrame):
     return fig
 
 # %% ../../nbs/13_report/plot.ipynb #e9a5bc84
-def _environment_lines(
-    axis, chosen, size=5
-):  # a line for each named preference -> ends, for `label_ends`
+# a line for each named preference -> ends, for `label_ends`
+def _environment_lines(axis, chosen, size=5):
     ends = []
     for preference, marker in MARKERS.items():
         part = chosen[chosen.preference == preference]

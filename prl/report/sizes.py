@@ -34,7 +34,8 @@ def sizes(
     config = Config(dataset="cifar100", backbone=backbone, image_size=pixels, rank=rank)
     names, counts = [str(c) for c in range(classes)], [1] * classes
     log = logging.getLogger("prl")
-    was, _ = log.level, log.setLevel(logging.ERROR)  # it warns of networks that are too large
+    was = log.level
+    log.setLevel(logging.ERROR)  # it warns of networks that are too large
     try:
         with torch.device("meta"):
             model = METHODS["prl"].build(config, names, counts, [0.5] * 3, [0.25] * 3).eval()

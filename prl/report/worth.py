@@ -15,6 +15,7 @@ from scipy import stats
 
 from ..control.answered import Answered
 from ..control.rivals import macro_f1
+from .found import by_clearness
 from .style import themed
 
 # %% ../../nbs/13_report/worth.ipynb #90eecaab
@@ -102,9 +103,9 @@ def clear(
     "Which systems lie above or below the rival with an interval that leaves zero out."
     column = table.columns[-1]
     by, rival = column.split(" above ", 1)
-    found = table[column].str.extract(r"\((\S+) to (\S+)\)").astype(float)
-    names = {"above": found.index[found[0] > 0], "below": found.index[found[1] < 0]}
-    said = [f"{', '.join(names[side])} {side} {rival}" for side in names if len(names[side])]
+    groups = by_clearness(table[column])
+    names = {"above": groups["further"], "below": groups["less far"]}
+    said = [f"{', '.join(names[side])} {side} {rival}" for side in names if names[side]]
     if not said:
         return f"In {by} no difference to {rival} is clear of zero."
     return f"Clear of zero in {by}: {'; '.join(said)}."
