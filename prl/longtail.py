@@ -20,7 +20,8 @@ def _profile(max_count, num_classes, ratio):
             f"the imbalance ratio is {ratio!r}: expected a number of at least 1 "
             "(largest class over smallest; 1 is balanced)"
         )
-    return [int(max_count * ratio ** (-c / (num_classes - 1))) for c in range(num_classes)]
+    exact = [max_count * ratio ** (-c / (num_classes - 1)) for c in range(num_classes)]
+    return [int(n + 1e-9 * max_count) for n in exact]  # 49 / 49 is 0.9999999999999999 there
 
 # %% ../nbs/01_longtail.ipynb #d657607a
 def class_counts(

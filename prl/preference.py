@@ -16,13 +16,24 @@ from torch import nn
 from .errors import nearest, unknown
 
 # %% ../nbs/02_preference.ipynb #fe0c93ff
+def _normalized(r, alpha):
+    weighted = r * alpha
+    return weighted / weighted.sum(-1, keepdim=True)
+
+
 def normalize(
     r,  # (..., T), positive
-    alpha,  # (..., T), on the simplex
+    alpha,  # (..., T), at least 0, with a sum above 0
 ) -> torch.Tensor:  # (..., T), on the simplex
-    "`r̂ = (r ⊙ α) / (rᵀ α)` (Zhao et al. 2024)."
-    weighted = torch.as_tensor(r) * torch.as_tensor(alpha)
-    return weighted / weighted.sum(-1, keepdim=True)
+    "`r̂ = (r ⊙ α) / (rᵀ α)` (Zhao et al. 2024); other numbers raise a `ValueError`."
+    r, alpha = torch.as_tensor(r), torch.as_tensor(alpha)
+    if not (r.isfinite() & (r > 0)).all():
+        raise ValueError(f"r is {r.tolist()}: expected finite numbers above 0")
+    if not (alpha.isfinite() & (alpha >= 0)).all() or not (alpha.sum(-1) > 0).all():
+        raise ValueError(
+            f"alpha is {alpha.tolist()}: expected finite numbers of at least 0, not all of them 0"
+        )
+    return _normalized(r, alpha)
 
 # %% ../nbs/02_preference.ipynb #45b66bd5
 class Preference(nn.Module):
@@ -37,7 +48,7 @@ class Preference(nn.Module):
         return self.log_r.exp()
 
     def forward(self, alpha):
-        return normalize(self.r, alpha)
+        return _normalized(self.r, alpha)  # positive by construction: no check in each step
 
 # %% ../nbs/02_preference.ipynb #d99d2c87
 REGIMES = {  # name -> β of the forward, uniform and backward expert
@@ -87,18 +98,14 @@ GRAMMAR = """request = part, part, ... | halfway between POINT and POINT
 part    = POINT | AMOUNT POINT | POINT AMOUNT
 POINT   = head, common | balanced, even | tail, rare
 AMOUNT  = only (100) | mostly (75) | half (50) | slightly (25) | numbers that add up to 100 or to 1
-What words leave is balanced. Case, punctuation, "and", "the" and "classes" do not matter."""
+What words leave is balanced. Case, "the" and "classes" do not matter; "and" is a comma."""
 
 
 def _tokens(
     text: str,  # in lower case
 ):  # points by name, amounts as numbers
     words = re.findall(r"(?:(?<!\w)-)?(?:\d+\.?\d*|\.\d+)|[^\W\d_]+", text)
-    words = [w for w in words if w not in ("and", "the", "classes", "percent")]
-    if "halfway" in words or "between" in words:
-        if words[:2] != ["halfway", "between"] or len(words) != 4:
-            raise ValueError("'halfway between' comes first, then two points")
-        words = ["half", words[2], "half", words[3]]
+    words = [w for w in words if w not in ("the", "classes", "percent")]
     for word in words:
         if re.search(r"\d", word):
             yield float(word)
@@ -108,19 +115,40 @@ def _tokens(
             raise ValueError(f"{word!r} is not in the grammar{nearest(word, [*WORDS, 'halfway'])}")
 
 # %% ../nbs/02_preference.ipynb #9018e20b
+_BETWEEN = re.compile(r"\W*halfway between (.+) and (.+)")
+
+
+def _parts(
+    text: str,  # in lower case
+):  # point and amount, as they are said
+    between = _BETWEEN.fullmatch(text)
+    if between:
+        text = "half {}, half {}".format(*between.groups())
+    elif re.search("halfway|between", text):
+        raise ValueError("'halfway between' comes first, then two points with 'and'")
+    for said in re.split(r"[,;/+&]|\band\b", text):
+        tokens = list(_tokens(said))
+        points = sum(isinstance(t, str) for t in tokens)
+        if points > 1 and len(tokens) not in (points, 2 * points):
+            raise ValueError(f"{said.strip()!r} can be read in several ways: put commas")
+        size = 1 if len(tokens) == points else 2
+        for start in range(0, len(tokens), size):
+            part = {type(t): t for t in tokens[start : start + size]}
+            if str not in part:
+                raise ValueError(f"{part[float]:g} is an amount of nothing")
+            if len(part) < size:
+                raise ValueError(f"{said.strip()!r} can be read in several ways: put commas")
+            yield part[str], part.get(float, 100.0)
+
+
 def _amounts(
     text: str,  # in lower case
 ) -> dict:  # point -> amount, as it is said
-    tokens, amounts = list(_tokens(text)), {}
-    while tokens:
-        # a point and an amount, in either order, or one alone
-        part = {type(t): t for t in reversed(tokens[:2])}
-        tokens = tokens[len(part) :]
-        if str not in part:
-            raise ValueError(f"{part[float]:g} is an amount of nothing")
-        if part[str] in amounts:
-            raise ValueError(f"{part[str]} is asked for twice")
-        amounts[part[str]] = part.get(float, 100.0)
+    amounts = {}
+    for point, amount in _parts(text):
+        if point in amounts:
+            raise ValueError(f"{point} is asked for twice")
+        amounts[point] = amount
     if not amounts:
         raise ValueError("it asks for nothing")
     return amounts
@@ -216,6 +244,8 @@ def along(
 ) -> torch.Tensor:  # (..., T)
     "The preference that lies `tail_weight` of the way from head to tail."
     t = torch.as_tensor(tail_weight, dtype=torch.float32)[..., None]
+    if not ((t >= 0) & (t <= 1)).all():  # NaN too
+        raise ValueError(f"tail_weight is {tail_weight}: expected 0 (head) to 1 (tail)")
     return (1 - t) * named("head", regimes) + t * named("tail", regimes)
 
 

@@ -60,6 +60,7 @@ def control_text(record: dict, rows: pd.DataFrame, correct: pd.DataFrame) -> str
     environments = Environments.of_record(record, correct.label)
     tail, head = (correct[[f"{end}/none/"]].to_numpy().T.astype(int) for end in ("tail", "head"))
     for end, points in moved.items():
+        points = round(points, 1) + 0.0  # never -0.0
         group, verb, sign = ("few", "gains", 1) if end == "tail" else ("many", "gives up", -1)
         _, low, high = bootstrap(sign * (tail - head), environments.weights("uniform", group))
         said.append(f"{group}-shot accuracy {verb} {points:.1f} points {_between(low, high)}")

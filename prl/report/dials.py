@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..control.reach import control_range, coverage, hypervolume, monotonicity
+from ..control.reach import control, coverage, hypervolume
 from ..data.environments import Environments
 from ..interval import interval
 from ..record import folders, read_tried
@@ -126,7 +126,7 @@ _MOVED = {  # what a table calls it -> key, digits
 
 def _moved(rows):  # rows of one dial -> cells: means over seeds, empty where a seed has none
     each = [r for _, r in rows.groupby("seed")]
-    moved = [control_range(r) | {"monotonicity": monotonicity(r)} for r in each]
+    moved = [control(r) for r in each]
     cells = {}
     for name, (key, digits) in _MOVED.items():
         known = moved and np.isfinite([m.get(key, np.nan) for m in moved]).all()

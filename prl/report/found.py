@@ -196,6 +196,7 @@ def best_change(
 def one_run(
     rows: pd.DataFrame,  # of one run, from `prl.evaluate.evaluate`
     moved: dict,  # from `prl.control.reach.control_range`; empty without a dial
+    still: bool = False,  # from `prl.control.reach.stands_still`
 ) -> str:
     "Accuracy of a run on the uniform test set, and how far its dial moves."
     chosen = select(rows, preference=["balanced", "none"], environment="uniform")
@@ -204,8 +205,10 @@ def one_run(
     said = f"{value['all']:.1f} % of the uniform test set are right ({', '.join(groups)})."
     if not moved:
         return f"{said} One classifier, no dial."
+    if still:
+        return f"**The dial does not move**: head and tail preference answer alike. {said}"
     words = {"tail": "few-shot accuracy gains", "head": "many-shot accuracy gives up"}
-    points = [f"{words[end]} **{moved[end] + 0.0:.1f} points**" for end in moved]
+    points = [f"{words[end]} **{round(moved[end], 1) + 0.0:.1f} points**" for end in moved]
     return f"{said} From the head to the tail preference {', '.join(points)}."
 
 # %% ../../nbs/13_report/found.ipynb #77eb1d7d
