@@ -129,8 +129,6 @@ def _parts(
     for said in re.split(r"[,;/+&]|\band\b", text):
         tokens = list(_tokens(said))
         points = sum(isinstance(t, str) for t in tokens)
-        if points > 1 and len(tokens) not in (points, 2 * points):
-            raise ValueError(f"{said.strip()!r} can be read in several ways: put commas")
         size = 1 if len(tokens) == points else 2
         for start in range(0, len(tokens), size):
             part = {type(t): t for t in tokens[start : start + size]}
