@@ -20,8 +20,7 @@ def _profile(max_count, num_classes, ratio):
             f"the imbalance ratio is {ratio!r}: expected a number of at least 1 "
             "(largest class over smallest; 1 is balanced)"
         )
-    exact = [max_count * ratio ** (-c / (num_classes - 1)) for c in range(num_classes)]
-    return [int(n + 1e-9 * max_count) for n in exact]  # 49 / 49 is 0.9999999999999999 there
+    return [max_count * ratio ** (-c / (num_classes - 1)) for c in range(num_classes)]
 
 # %% ../nbs/01_longtail.ipynb #d657607a
 def class_counts(
@@ -30,7 +29,8 @@ def class_counts(
     imbalance_ratio: float,  # most frequent class over rarest, at least 1
 ) -> list:  # C counts, head first
     "Exponential training profile; a class without images is an error."
-    counts = _profile(max_count, num_classes, imbalance_ratio)
+    exact = _profile(max_count, num_classes, imbalance_ratio)
+    counts = [int(n + 1e-9 * max_count) for n in exact]  # 49 / 49 is 0.9999999999999999 there
     if counts[-1] < 1:
         raise ValueError(
             f"imbalance ratio {imbalance_ratio} leaves class rank {counts.index(0)} of "
@@ -51,7 +51,7 @@ def shifted_counts(
         return [max_count] * num_classes
     if direction not in ("forward", "backward"):
         raise ValueError(f"direction is {direction!r}: expected 'forward', 'uniform' or 'backward'")
-    counts = _profile(max_count, num_classes, ratio)
+    counts = [int(n) for n in _profile(max_count, num_classes, ratio)]  # as the field cuts
     return counts if direction == "forward" else counts[::-1]
 
 # %% ../nbs/01_longtail.ipynb #56af54e9
