@@ -41,9 +41,10 @@ def family_prior(
     evidence: torch.Tensor,  # (N, C)
     log_prior: torch.Tensor,  # (C,), log π
 ) -> torch.Tensor:  # (C,), sums to 1
-    "The most likely prior of the family."
-    priors = family(log_prior)
-    return priors[log_likelihood(evidence, priors).argmax()].exp()
+    "The most likely prior of the family; of images that tell nothing, the uniform one."
+    likely = log_likelihood(evidence, family(log_prior.double()))
+    best = (likely >= likely.max() - 1e-9 * len(evidence)).nonzero()[:, 0]
+    return family(log_prior)[best[(STEPS[best] - 1).abs().argmin()]].exp()
 
 # %% ../../nbs/10_control/estimate.ipynb #b1f95cff
 def em_prior(
