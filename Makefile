@@ -13,6 +13,9 @@ train: $(BIN)/installed ## train on the embedded digits into runs/, with a repor
 test: $(BIN)/installed ## style, notebooks and tests in minutes; ARGS=--slow for all that CI runs
 	@$(BIN)/python -m pytest $(ARGS)
 
+properties: $(BIN)/installed ## what holds for any input, tried on a hundred times as many inputs as `make test` draws
+	@$(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile=long -n 0 $(ARGS)
+
 study: $(BIN)/installed ## keep the study's long runs going, at low priority, until a signal; ARGS=state says how far they are, ARGS=bring collects records; ARGS="go threads=2 runs=FOLDER"
 	@$(BIN)/python -m prl study $(or $(ARGS),go)
 
@@ -59,4 +62,4 @@ $(BIN)/sphinx-build: $(BIN)/installed
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	@touch $@
 
-.PHONY: help train test study reports docs benchmark gpu export
+.PHONY: help train test properties study reports docs benchmark gpu export

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 SLOW = "slow: `make test ARGS=--slow` runs them too"
@@ -18,6 +19,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A `make` that a test calls is not to take over what `make test ARGS=--slow` was given.
 for name in ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL"):
     os.environ.pop(name, None)
+# Known before pytest reads --hypothesis-profile; the short one draws the same inputs every time.
+settings.register_profile("short", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=2500, deadline=None, print_blob=True)
+settings.load_profile("short")
 
 
 def pytest_addoption(parser):

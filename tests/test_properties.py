@@ -20,13 +20,8 @@ from prl.data.lists import read_list
 from prl.fit.config import Config
 from prl.interval import bootstrap
 
-settings.register_profile("short", max_examples=25, deadline=None, derandomize=True)
-settings.register_profile("long", max_examples=2500, deadline=None, print_blob=True)
-if settings.get_current_profile_name() != "long":
-    settings.load_profile("short")
-
 SHARE = st.floats(0, 1, width=32)
-NUMBER = st.floats(-30, 30, width=32)
+NUMBER = st.integers(-240, 240).map(lambda n: n / 8)  # to which small numbers can be added exactly
 REGIMES = st.sampled_from(list(preference.REGIMES))
 
 
@@ -218,8 +213,8 @@ def test_an_interval_does_not_know_the_unit_of_weights(correct, unit):
 # control
 
 
-@given(seen(classes=(3, 6)), simplex(3), st.sampled_from(estimate.WAYS))
-def test_an_estimated_prior_is_one(evidence, share, way):
+@given(seen(classes=(3, 6)), st.sampled_from(estimate.WAYS))
+def test_an_estimated_prior_is_one(evidence, way):
     classes = evidence.shape[1]
     evidence = torch.from_numpy(evidence)
     log_prior = torch.tensor(longtail.prior(np.arange(classes, 0, -1))).float().log()
@@ -339,7 +334,11 @@ def test_embeddings_count_up(tmp_path_factory, counts, kind, dead):
     features[:, 2] = 7.0 if dead else features[:, 2]
     for part in ("train", "test"):
         np.savez(folder / f"{part}.npz", features=features, labels=named.get(kind, labels))
-    data = load_data(Config(dataset="features", data_root=str(folder), method="softmax"))
+    try:
+        data = load_data(Config(dataset="features", data_root=str(folder), method="softmax"))
+    except ValueError as error:
+        assert max(counts) < 4 and "no class has images enough" in str(error)
+        return
     assert sum(data.train_counts) + sum(data.validation_counts) == sum(counts)
     assert sorted(data.test_counts) == sorted(counts)
     mean, deviation = data.statistics
