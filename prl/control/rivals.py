@@ -10,9 +10,12 @@ import time
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
+
+from ..data.statistics import divisors
 
 # %% ../../nbs/10_control/rivals.ipynb #42db5bdd
 class Labelled(NamedTuple):
@@ -24,8 +27,9 @@ class Labelled(NamedTuple):
 
 def standardised(train: Labelled, *others) -> list:  # of Labelled, `train` first
     "All parts with the mean and deviation of the training features taken out."
-    mean, deviation = train.features.mean(0), train.features.std(0)
-    deviation[deviation == 0] = 1.0
+    mean, deviation = train.features.mean(0), torch.as_tensor(train.features.std(0))
+    largest = torch.as_tensor(np.abs(train.features).max(0))
+    deviation = divisors(deviation, largest).numpy()
     return [Labelled((p.features - mean) / deviation, p.labels) for p in (train, *others)]
 
 # %% ../../nbs/10_control/rivals.ipynb #c753962c

@@ -15,7 +15,8 @@ import torchvision.datasets as tvd
 
 from .images import Images
 from .parquet import read_parquet
-from .source import PHOTOGRAPHS, SMALL_IMAGES, Contents, Reading, Source, shown
+from .reading import Reading
+from .source import PHOTOGRAPHS, SMALL_IMAGES, Contents, Source, shown
 
 log = logging.getLogger("prl")
 

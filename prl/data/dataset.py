@@ -9,11 +9,12 @@ __all__ = ['log', 'SOURCES', 'OPTIONS', 'Data', 'load', 'load_data']
 import hashlib
 import logging
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
 
+from .brightness import warn_if_flat
 from .cifar import CIFAR10, CIFAR100
 from .embeddings import FEATURES
 from .folder import FOLDER
@@ -21,9 +22,11 @@ from .images import Files, Images, check_files, content
 from .lists import LIST
 from .parquet import PARQUET
 from .parts import SPARED, held_out
+from .reading import Reading
 from .releases import IMAGENET_LT, INATURALIST, PLACES_LT
-from .source import DIGITS, Contents, Reading, Source
+from .source import DIGITS, Contents, Source
 from .storage import project_path
+from .tally import Tally
 from ..errors import unknown
 from ..longtail import RATIOS, subset
 
@@ -57,7 +60,8 @@ class Data:
     statistics: tuple = None  # mean, deviation of each channel, in [0, 1]; None: computed
     validation: Images | None = None  # for what is chosen after training; None: there is none
     split: str = ""  # how parts were made that the files did not bring, in words
-    left_out: tuple = ()  # files that are missing or could not be read
+    left_out: Tally = field(default_factory=Tally)  # what of the files is not used, and why
+    levels: tuple = None  # values of deep pictures that are black and white
 
     def counts(self, part: Images | None) -> list:  # (C,)
         "Images of each class in a part."
@@ -163,7 +167,7 @@ def _divided(
     return dict(training=pool.images, validation=validation, test=test), ", ".join(made)
 
 # %% ../../nbs/05_data/dataset.ipynb #aecfa08e
-_READING = tuple(f.name for f in fields(Reading) if f.name != "data_root")
+_READING = tuple(f.name for f in fields(Reading) if f.name not in ("data_root", "tally"))
 # of `load`, as in `Config`
 OPTIONS = ("imbalance_ratio", "subset_seed", "holdout", "validation_fraction", *_READING)
 
@@ -174,6 +178,8 @@ def _say(data: Data, dataset: str) -> None:
     sizes = [f"{len(part.labels)} {name}" for name, part in parts.items() if part is not None]
     how = f" ({data.split})" if data.split else ""
     log.info("%s: %s images from %s%s", dataset, ", ".join(sizes), data.source, how)
+    if data.left_out:
+        log.warning("%s: %s", dataset, data.left_out)
     alike = Counter(name.casefold() for name in data.class_names)
     spelt = [name for name in data.class_names if alike[name.casefold()] > 1]
     if spelt:
@@ -235,6 +241,8 @@ def load(
     for part, of_part in parts.items():
         if of_part is not None and isinstance(of_part.images, Files):
             check_files(of_part.images, part)
+        if of_part is not None and source.own and of_part.images.dtype == torch.uint8:
+            warn_if_flat(of_part.images, part)
     data = Data(
         parts["training"],
         parts["test"],
@@ -244,7 +252,8 @@ def load(
         source.statistics(parts["training"].images),
         parts["validation"],
         split,
-        found.left_out,
+        reading.tally,
+        found.levels,
     )
     _say(data, dataset)
     return data

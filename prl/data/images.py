@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch.utils.data import DataLoader
 
 from .decode import CENTRE, TRIES, cut, upright
@@ -38,8 +39,7 @@ class _Reader:
         for k, i in enumerate(index.tolist()):
             draw = None if draws is None else draws[k].tolist()
             try:
-                whole = upright(*files.source(files.paths[i]))
-                images.append(files.cut(whole, draw))
+                images.append(files.cut(files.whole(files.paths[i]), draw))
             except ValueError as error:
                 failed[k] = str(error)
         empty = np.empty((0, files.size, files.glances * files.size, 3), np.uint8)
@@ -73,7 +73,10 @@ class Files:
     centre: float = CENTRE  # share of an image's shorter side that is seen where nothing is drawn
     interpolation: str = "bilinear"  # of `decode.INTERPOLATIONS`
     glances: int = 1  # 2: the whole picture stands beside its part, in images twice as wide
+    levels: tuple | None = None  # values of deep pictures that are black and white
     skipped: dict = field(default_factory=dict, init=False)  # file -> why it could not be read
+
+    dtype = torch.uint8
 
     def __post_init__(self):
         self.paths, self.root = np.asarray(self.paths, dtype=object), Path(self.root)
@@ -96,6 +99,10 @@ class Files:
     def source(self, path) -> tuple:  # for `upright`
         "What is read of a picture: its file or its bytes, and how an error calls it."
         return (self.root / path, "") if self.inside is None else (self.inside[path], str(path))
+
+    def whole(self, path) -> Image:
+        "A picture, upright."
+        return upright(*self.source(path), self.levels)
 
     def cut(self, picture, draw=None) -> np.ndarray:  # (size, glances · size, 3), uint8
         "A part of a picture, as `decode.cut` draws it."
@@ -189,7 +196,7 @@ def check_files(
     if not missing:
         return
     share = f"{len(missing)} of {len(files)} {what} images are missing"
-    if what != "test" and files.unreadable == "skip" and len(missing) < len(files):
+    if what != "test" and files.unreadable != "stop" and len(missing) < len(files):
         log.warning("%s and left out, the first %s", share, missing[0])
         return
     raise FileNotFoundError(

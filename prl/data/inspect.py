@@ -35,26 +35,28 @@ class Picture(NamedTuple):
 
 def looks(
     image,  # a path, bytes or a Pillow image
+    levels: tuple = None,  # black and white of deep pictures
 ) -> bytes:  # 32
     "What a picture looks like: of two that look alike few bits differ."
     with image if isinstance(image, Image.Image) else opened(image) as file:
         file.draft(None, (64, 64))  # of a large JPEG an eighth is read
-        waves = imagehash.phash(upright(file), hash_size=16, highfreq_factor=2)
+        waves = imagehash.phash(upright(file, levels=levels), hash_size=16, highfreq_factor=2)
     return np.packbits(waves.hash).tobytes()
 
 
 def look(
     path: str,
     source: tuple,  # path or bytes, and how an error calls it, as `Files.source` has them
+    levels: tuple = None,  # black and white of deep pictures
 ) -> Picture:
     "Open a file, as training does."
     given, name = source
     try:
         data = given if isinstance(given, bytes) else given.read_bytes()
-        upright(data, name or str(given))
+        upright(data, name or str(given), levels)
         with opened(data, whole=True) as file:
             size, mode, frames = file.size, file.mode, getattr(file, "n_frames", 1)
-        hashed = looks(data)
+        hashed = looks(data, levels)
     except FileNotFoundError:
         return Picture(path, error="missing")
     except (OSError, ValueError) as error:
@@ -67,6 +69,6 @@ def look_at(
 ) -> pd.DataFrame:  # a row for each image, columns as in `Picture`
     "Open all files, with a progress bar."
     with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda path: look(path, files.source(path)), files.paths)
+        found = pool.map(lambda path: look(path, files.source(path), files.levels), files.paths)
         rows = list(tqdm(found, "look", len(files), leave=False, delay=2))
     return pd.DataFrame(rows, columns=Picture._fields)

@@ -30,19 +30,19 @@ MOST = 10_000  # pictures that are compared by their looks
 
 
 @functools.cache  # of a file that has not changed
-def _looks_of(path, size: int, changed: int) -> bytes:
-    return looks(path)
+def _looks_of(path, size: int, changed: int, levels) -> bytes:
+    return looks(path, levels)
 
 
-def _looks(one) -> bytes:  # of a path, of bytes or of pixels; empty where it cannot be read
+def _looks(one, levels) -> bytes:  # of a path, of bytes or of pixels; empty where it cannot be read
     try:
         if isinstance(one, torch.Tensor):
             pixels = one.cpu().permute(1, 2, 0).numpy()
             return looks(Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
         if isinstance(one, bytes):
-            return looks(one)
+            return looks(one, levels)
         about = os.stat(one)
-        return _looks_of(one, about.st_size, about.st_mtime_ns)
+        return _looks_of(one, about.st_size, about.st_mtime_ns, levels)
     except (OSError, ValueError, SyntaxError):
         return b""
 
@@ -65,7 +65,8 @@ def _glance(part: Images, sizes: set, by_looks: bool) -> pd.DataFrame:
     hashes = [b""] * len(given)
     if by_looks:
         with ThreadPoolExecutor() as pool:
-            hashes = pool.map(_looks, given)
+            levels = images.levels if files else None
+            hashes = pool.map(lambda one: _looks(one, levels), given)
             hashes = list(tqdm(hashes, "compare", len(given), leave=False, delay=2))
     return pd.DataFrame({"path": names, "digest": _digests(images, sizes), "hash": hashes}).assign(
         error=["" if found or not by_looks else "unreadable" for found in hashes]

@@ -17,16 +17,10 @@ from pyarrow.lib import ArrowException
 from .decode import decode_all
 from .images import Images
 from .parts import PARTS
-from prl.data.source import (
-    OWN,
-    PHOTOGRAPHS,
-    Contents,
-    Reading,
-    Source,
-    need_folder,
-    number_classes,
-    shown,
-)
+from .reading import Reading
+from .source import OWN, PHOTOGRAPHS, Contents, Source, need_folder, number_classes, shown
+from .tables import is_missing, label_values
+from .tally import UNLABELLED
 from ..errors import nearest
 
 # %% ../../nbs/05_data/parquet.ipynb #4622fcd1
@@ -65,12 +59,14 @@ class Rows(NamedTuple):
     names: list  # of files and rows
     labels: np.ndarray  # as in the files
     class_names: list | None
+    kept: np.ndarray  # which rows of the files they are
 
 
 def read_rows(
     files,
     image_columns=("image",),  # the first of them that a file has
     label_columns=("label",),
+    reading: Reading = Reading(),  # whether rows without a label are left out
 ) -> Rows:
     "Images and labels, still encoded."
     images, names, labels = [], [], []
@@ -87,14 +83,19 @@ def read_rows(
         names += [f"{file.name} row {row}" for row in range(table.num_rows)]
     if not images:
         raise ValueError(f"{files[0]} has no rows: expected an image and its label in each")
-    missing = [name for name, label in zip(names, labels) if label is None]
-    if missing:
+    missing = [k for k, label in enumerate(labels) if is_missing(label)]
+    if missing and (reading.unreadable == "stop" or len(missing) == len(labels)):
         raise ValueError(
-            f"{missing[0]} of {files[0].parent} has no label ({len(missing)} such rows): "
-            "fill in or remove them"
+            f"{names[missing[0]]} of {files[0].parent} has no label ({len(missing)} such rows): "
+            "fill in or remove them, or give unreadable='skip' to go on without"
         )
+    reading.tally.add(UNLABELLED, (names[k] for k in missing))
+    kept = np.delete(np.arange(len(names)), missing)
+    images, names, labels = ([given[k] for k in kept] for given in (images, names, labels))
     labels = [_one_label(label, name) for label, name in zip(labels, names)]
-    return Rows(images, names, np.asarray(labels), _label_names(schema, label_column))
+    values = np.asarray(labels)
+    values = values if values.dtype.kind in "iu" else label_values(labels)
+    return Rows(images, names, values, _label_names(schema, label_column), kept)
 
 
 def read_parquet(
@@ -178,24 +179,24 @@ def read_own_parquet(reading: Reading) -> Contents:
     root = reading.root
     need_folder(root, "train*.parquet and test*.parquet, or *.parquet")
     columns, files = ((reading.image_column,), (reading.label_column,)), _files_of(root)
-    parts = {part: read_rows(held, *columns) for part, held in files.items()}
+    parts = {part: read_rows(held, *columns, reading) for part, held in files.items()}
     names = _shared_names(root, list(parts.values()))
     numbers, names = number_classes(
         [rows.labels for rows in parts.values()], dict(enumerate(names)) if names else None
     )
-    column, sets, left_out = reading.group_column, {}, []
+    column, sets = reading.group_column, {}
+    inside = {part: dict(zip(rows.names, map(_bytes, rows.images))) for part, rows in parts.items()}
+    reading = reading.after_training(parts["train"].names, root, inside["train"])
     for (part, rows), labels in zip(parts.items(), numbers):
-        inside = dict(zip(rows.names, map(_bytes, rows.images)))
-        images, kept = reading.keep(rows.names, root, inside)
-        left_out += np.delete(rows.names, kept).tolist()
+        images, kept = reading.keep(rows.names, root, inside[part])
         groups = None
         if column and (part == "train" or _have(files[part], column)):
-            groups = _column_of(files[part], column)[kept]
+            groups = _column_of(files[part], column)[rows.kept][kept]
         names_of = np.array(rows.names, dtype=object)[kept]
         sets[part] = Images(images, labels[kept], groups, names_of)
     where = f"the Parquet files in {shown(root)}"
     test, validation = sets.get("test"), sets.get("validation")
-    found = Contents(sets["train"], test, names, where, validation, tuple(left_out))
+    found = Contents(sets["train"], test, names, where, validation, reading.levels)
     return found.leaving_out(reading.leave_out)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from .images import Images
 from .lists import read_list
-from .source import IMAGENET, Contents, Reading, Source, number_classes, shown
+from .reading import Reading
+from .source import IMAGENET, Contents, Source, number_classes, shown
 
 log = logging.getLogger("prl")
 
@@ -156,10 +157,11 @@ def read_large(name: str, reading: Reading) -> Contents:
             len(train.labels),
             release.train_images,
         )
-    train, test = (
-        Images(reading.keep(listed.paths, images)[0], y) for listed, y in zip((train, test), labels)
-    )
-    return Contents(train, test, names, f"{release.title}'s lists in {shown(reading.root)}")
+    parts = []
+    for listed, of_part in zip((train, test), labels):
+        pictures, kept = reading.keep(listed.paths, images)
+        parts.append(Images(pictures, of_part[kept]))
+    return Contents(*parts, names, f"{release.title}'s lists in {shown(reading.root)}")
 
 # %% ../../nbs/05_data/releases.ipynb #3aaa648a
 _PHOTOGRAPHS = dict(

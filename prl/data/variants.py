@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from .augment import augment, disturb
-from .decode import TRIES, upright
+from .decode import TRIES
 from .images import Files
 
 # %% ../../nbs/05_data/variants.ipynb #84819aa7
@@ -73,7 +73,7 @@ class _Cutter:
 
     def _parts(self, i: int) -> np.ndarray:  # (len(which), size, glances · size, 3)
         files, digest = self.files, self.digests[i]
-        picture = upright(*files.source(files.paths[i]))
+        picture = files.whole(files.paths[i])
         boxes = [numbers(digest, v).box.tolist() if v else None for v in self.which]
         return np.stack([files.cut(picture, box) for box in boxes])
 

@@ -26,13 +26,15 @@ class View:
     share: float = 1.0  # of each side that is seen, before the longer one is cut to shape
     interpolation: str = "bilinear"  # of `decode.INTERPOLATIONS`
     glances: int = 1  # 2: the whole picture stands beside the part, in the same width
+    levels: tuple = None  # values of deep pictures that are black and white
 
     def __call__(
         self,
         image,  # a path, bytes, a struct `{"bytes", "path"}` or a Pillow image
         name: str = "",  # what to call it in an error; a path needs none
     ) -> np.ndarray:  # (channels, height, width), uint8
-        whole, size = upright(image, name), (self.width // self.glances, self.height)
+        whole = upright(image, name, self.levels)
+        size = self.width // self.glances, self.height
         picture = central(whole, *size, self.share, self.interpolation)
         if self.glances == 2:
             picture = beside_whole(picture, whole, self.interpolation)
@@ -42,15 +44,16 @@ class View:
 # %% ../../nbs/05_data/view.ipynb #9120aa33
 def view_of(
     images,  # (N, channels, height, width), uint8, or `Files`
+    levels: tuple = None,  # that pixels in memory were decoded with
 ) -> View | None:
     "How the test images of a data set were prepared; None where they are no pictures."
     if isinstance(images, Files):
         how = images.centre, images.interpolation, images.glances
-        return View(images.size, images.glances * images.size, 3, *how)
+        return View(images.size, images.glances * images.size, 3, *how, images.levels)
     channels, height, width = images.shape[1:]
     if images.dtype != torch.uint8 or channels not in (1, 3):
         return None
-    return View(height, width, channels)
+    return View(height, width, channels, levels=levels)
 
 # %% ../../nbs/05_data/view.ipynb #28ac3b6c
 class Seen(NamedTuple):

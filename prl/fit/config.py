@@ -70,6 +70,16 @@ class DataFields(BaseModel):
     unreadable: Literal["stop", "skip"] = field(
         "stop", "at an image that is missing or cannot be read", IMAGES, UNNAMED
     )
+    levels: list[float] | None = field(
+        None,
+        "of pictures of more than 8 bits: values that are black and white; None: found",
+        IMAGES,
+        min_length=2,
+        max_length=2,
+    )
+    outside: Literal["read", "refuse"] = field(
+        "read", "pictures that a list names outside its folder", IMAGES, UNNAMED
+    )
     download: bool = field(True, "whether CIFAR may be downloaded", UNNAMED)
     many_above: Count = field(RECIPE, "training images: a class with more is many-shot")
     few_below: Count = field(RECIPE, "training images: a class with fewer is few-shot")

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..data.dataset import SOURCES
 from ..data.own import TABLES
 from ..data.parts import part_of
-from ..data.source import PREPARED
+from ..data.reading import PREPARED
 from ..data.storage import project_path, read_json
 from .config import Config
 from .field import FIRST, IMAGES, OF_METHOD, UNNAMED

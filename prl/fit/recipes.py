@@ -7,7 +7,7 @@ __all__ = ['PUBLISHED', 'BUDGETS', 'FINE_TUNING', 'within_budget', 'variant', 'r
 
 # %% ../../nbs/08_fit/recipes.ipynb #bc36b100
 from ..data.dataset import SOURCES
-from ..data.source import PREPARED
+from ..data.reading import PREPARED
 from ..method.contract import Method
 from ..method.registry import METHODS
 from ..model.own import is_own

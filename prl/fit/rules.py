@@ -12,7 +12,7 @@ __all__ = ['RULES', 'Asked', 'ask', 'fixed_by_method', 'not_read_by_method', 'bl
 from dataclasses import dataclass
 
 from ..data.dataset import SOURCES
-from ..data.source import PREPARED
+from ..data.reading import PREPARED
 from ..errors import nearest, unknown
 from .recipes import PUBLISHED, recipe_of, variant
 from ..method.contract import Method

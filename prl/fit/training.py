@@ -144,7 +144,7 @@ class Training(Progress):
         self.fingerprint = data.fingerprint()
         begun = self._claim()
         self.model, self.optimizer = start(config, data, device, bf16, begun)
-        self.model.view = view_of(data.test.images)
+        self.model.view = view_of(data.test.images, data.levels)
         self.loss, self.draw = self.method.objective(config)
         self.tally = Tally(device)
         decay = self.schedule.average
@@ -229,7 +229,7 @@ class Training(Progress):
         "Write a checkpoint; of several processes the first does."
         left_out = {
             *self.made_by.get("unreadable", []),
-            *self.data.left_out,
+            *self.data.left_out.files,
             *getattr(self.data.train.images, "skipped", []),
         }
         self.made_by = made_by(self.device, self.bf16, self.beside) | {"processes": processes()}

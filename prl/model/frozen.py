@@ -100,6 +100,7 @@ def trunk_digest(
     how = [1] if phi.size is None else [1, phi.size]
     if isinstance(images, Files):
         how = [images.centre, *[images.interpolation] * (images.interpolation != "bilinear")]
+        how += [images.levels] * (images.levels is not None)
     return _hash(name, *weights, phi.mean, phi.std, tuple(images.shape[1:]), *how)
 
 

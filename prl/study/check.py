@@ -16,6 +16,7 @@ from ..data.dataset import SOURCES, Data, load_data
 from ..data.duplicates import alike_across, differing, named, same_files
 from ..data.images import Files
 from ..data.inspect import look_at
+from ..data.tally import MISSING
 from ..fit.config import Config
 from .forecast import duration, forecast
 
@@ -42,7 +43,7 @@ class Checked:
     def unreadable(self) -> list:  # of (path, why)
         "Files that are missing or cannot be read."
         torn = [] if self.pictures is None else self.pictures[self.pictures.error != ""]
-        gone = [(path, "missing") for path in self.data.left_out]
+        gone = [(path, MISSING) for path in self.data.left_out.files]
         return gone + ([] if self.pictures is None else list(zip(torn.path, torn.error)))
 
     def __str__(self) -> str:
@@ -114,6 +115,8 @@ def _files(found: Checked) -> str:
     lines += [f"  {path}: {why}" for path, why in bad[:10]] + ["  ..."] * (len(bad) > 10)
     if bad:
         lines.append("Mend them or take them out, or give unreadable='skip' to go on without")
+    others = [r for r in found.data.left_out.rows if r["reason"] != MISSING]
+    lines += [f"Not used: {r['number']:,} {r['reason']}, the first {r['first']}" for r in others]
     pictures = found.pictures[found.pictures.error == ""]
     if not len(pictures):
         return "\n".join(lines)
@@ -202,7 +205,7 @@ def check(
 ) -> Checked:
     "Read what a config names as training would, open every file, and measure a few steps."
     source = SOURCES[config.dataset]
-    lazy = {"crop": "resized", "unreadable": "skip"} if source.files else {}
+    lazy = {"crop": "resized", "unreadable": "later"} if source.files else {}
     data = load_data(config.model_copy(update=lazy))
     pictures, same, twins, each, measured = None, [], [], 0.0, data
     if isinstance(data.train.images, Files):
