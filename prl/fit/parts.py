@@ -10,13 +10,13 @@ from ..errors import unknown
 from prl.fit.config import (
     AugmentationFields,
     Config,
-    DataFields,
     MethodFields,
     ModelFields,
     RunFields,
     ScheduleFields,
     SecondStageFields,
 )
+from .images import DataFields
 
 # %% ../../nbs/08_fit/parts.ipynb #d38ec184
 PARTS = {
