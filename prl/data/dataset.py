@@ -9,13 +9,14 @@ __all__ = ['log', 'SOURCES', 'OPTIONS', 'Data', 'load', 'load_data']
 import hashlib
 import logging
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import torch
 
 from .brightness import warn_if_flat
 from .cifar import CIFAR10, CIFAR100
+from .copies import give_back, warn_of_two_labels
 from .embeddings import FEATURES
 from .folder import FOLDER
 from .images import Files, Images, check_files, content
@@ -128,12 +129,15 @@ class _Pool:
 
     images: Images
     seed: int
+    own: bool = False  # whether copies may be among them
 
     def at(self, index) -> "_Pool":
-        return _Pool(self.images.at(index), self.seed)
+        return replace(self, images=self.images.at(index))
 
     def hold_out(self, share: float, part: str) -> tuple:  # what stays, and the part's Images
         held = held_out(self.images.labels.numpy(), share, part, self.images.groups, self.seed)
+        if self.own and self.images.groups is None:
+            held = give_back(self.images, held, part)
         if not held.any():
             raise ValueError(
                 f"no class has images enough to give one to the {part} part: "
@@ -147,9 +151,10 @@ def _divided(
     shares: dict,  # of "test", "validation", "holdout" -> of the training images
     imbalance_ratio: float | None,
     seed: int,
+    own: bool,
 ) -> tuple:  # part -> Images, and in words how they were made that the files did not bring
     "The parts of a data set, with its long tail cut."
-    pool = _Pool(found.train, seed)
+    pool = _Pool(found.train, seed, own)
     test, validation, made = found.test, found.validation, []
     if test is None:
         pool, test = pool.hold_out(shares["test"], "test")
@@ -235,7 +240,7 @@ def load(
     source.check_crop(reading.crop)
     found = _contents(source, reading)
     wanted = dict(test=reading.test_fraction, validation=validation_fraction, holdout=holdout)
-    parts, split = _divided(found, wanted, imbalance_ratio, subset_seed)
+    parts, split = _divided(found, wanted, imbalance_ratio, subset_seed, source.own)
     if split and reading.group_column:
         split += f", whole groups of {reading.group_column}"
     for part, of_part in parts.items():
@@ -256,6 +261,8 @@ def load(
         found.levels,
     )
     _say(data, dataset)
+    if source.own:
+        warn_of_two_labels(data.train, data.class_names)
     return data
 
 # %% ../../nbs/05_data/dataset.ipynb #ef299ec3

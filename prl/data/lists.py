@@ -143,7 +143,7 @@ def _once(listed: Listed, where: str, reading: Reading) -> Listed:
                 "expected one class an image. Take one row out"
             )
     reading.tally.add(TWICE, np.delete(listed.paths, kept))
-    return listed.at(kept)
+    return listed.at(np.array(kept, dtype=int))
 
 
 def _joined_labels(listed: Listed, where: str) -> None:

@@ -13,6 +13,7 @@ import io
 import logging
 import re
 import unicodedata
+import zlib
 from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
@@ -63,7 +64,12 @@ def label_values(labels) -> np.ndarray:
 def read_text(file) -> str:
     "The text of a file, plain or gzip, in whatever encoding it is."
     file = Path(file)
-    data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    data = file.read_bytes()
+    if file.suffix == ".gz":
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"cannot read {file}: {error}. Is the file whole?") from error
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
     if b"\0" in data[:2]:  # UTF-16 whose first two bytes do not say so

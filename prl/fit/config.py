@@ -6,6 +6,7 @@
 __all__ = ['MethodFields', 'SecondStageFields', 'ModelFields', 'ScheduleFields', 'AugmentationFields', 'RunFields', 'Config']
 
 # %% ../../nbs/08_fit/config.ipynb #460891f1
+import os
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -210,6 +211,10 @@ class RunFields(BaseModel):
     runs: str = field(usual_runs, "folder of the runs; None: runs", UNNAMED)
 
 # %% ../../nbs/08_fit/config.ipynb #d7928f27
+def _as_text(value):
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 class Config(
     # pydantic lists the fields of the last base first
     RunFields,
@@ -226,7 +231,9 @@ class Config(
 
     def __init__(self, **given):
         try:
-            super().__init__(**given)
+            super().__init__(
+                **{k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in given.items()}
+            )
         except ValidationError as error:
             raise ValueError("; ".join(map(explained, error.errors()))) from None
 

@@ -23,9 +23,11 @@ Interpolation = Literal["bilinear", "bicubic"]
 
 
 def _split(given):
-    "What papermill and a shell pass on as text, `[Not sure, Skip]`, as a list."
+    "What papermill and a shell pass on as text, `[Not sure, Skip]`, or as numbers, as a list."
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return [str(given)]
     if not isinstance(given, str):
-        return given
+        return list(map(str, given)) if isinstance(given, list | tuple) else given
     return [name.strip().strip("'\"") for name in given.strip("[] ").split(",") if name.strip()]
 
 
@@ -64,10 +66,28 @@ def field(
     return Field(**usual, description=about, json_schema_extra={"marks": marks}, **bounds)
 
 # %% ../../nbs/08_fit/field.ipynb #ba5b647c
+def _cure(error: dict) -> str:  # empty where none is known
+    "What to write for a value that a command line made another type of."
+    kind, given = error.get("type", ""), error["input"]
+    if kind == "string_type":
+        return "; to papermill give text with -r, as it is written, not with -p"
+    if isinstance(given, str) and given.lower() in ("null", "none", "nil"):
+        return "; write None, or leave it out"
+    if kind == "bool_type" and str(given).lower() in ("true", "yes", "on", "1"):
+        return "; write True"
+    if kind == "bool_type" and str(given).lower() in ("false", "no", "off", "0"):
+        return "; write False"
+    if kind in ("int_type", "int_from_float") and isinstance(given, float) and given % 1 == 0:
+        return f"; write {int(given)}"
+    if kind in ("int_type", "float_type") and isinstance(given, str):
+        return "; give it without quotes, to papermill with -p, not with -r"
+    return ""
+
+
 def explained(error: dict) -> str:  # as pydantic gives it -> "epochs is 0: input should be ..."
     "A wrong value in words."
     name = ".".join(map(str, error["loc"][:1]))
     message = error["msg"].removeprefix("Value error, ")
     if not name:
         return message
-    return f"{name} is {error['input']!r}: {message[0].lower() + message[1:]}"
+    return f"{name} is {error['input']!r}: {message[0].lower() + message[1:]}{_cure(error)}"

@@ -76,7 +76,13 @@ def _prepared(view: View, given: list, names: list, n: int) -> Iterator:  # of `
 
 def _as_they_are(images, n: int) -> Iterator:  # of `Seen`
     "Batches of images that are ready for the model: (N, channels, height, width)."
-    for part in torch.as_tensor(images).split(n):
+    images = torch.as_tensor(images)
+    if images.is_floating_point() and images.shape[1] in (1, 3) and images.max() > 2:
+        raise ValueError(
+            f"images are numbers with a point, up to {images.max():g}: expected 0 to 1. Divide "
+            "them by 255, or give uint8"
+        )
+    for part in images.split(n):
         yield Seen(part, list(range(len(part))), {})
 
 # %% ../../nbs/06_model/predict.ipynb #e55ad5af
@@ -105,6 +111,11 @@ class _Answering:
         if top < 1 or not 0 <= sure <= 1:
             raise ValueError(
                 f"top is {top} and sure {sure}: expected 1 or more, and a share from 0 to 1"
+            )
+        if (sure or goal is not None) and UNSURE in model.class_names:
+            raise ValueError(
+                f"a class is called {UNSURE!r}, as is the answer that withholds one: leave sure "
+                "and goal out, or train with that class under another name"
             )
         if goal is not None and preference is not None:
             raise ValueError("preference and goal are given: a goal has its own preference")

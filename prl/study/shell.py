@@ -28,6 +28,7 @@ from ..control.validation import of_run
 from ..data.own import own_data
 from ..data.storage import atomic_write, find_run
 from ..errors import unknown
+from ..fit.config import Config
 from ..fit.finetune import asked
 from ..fit.loop import fit
 from ..fit.processes import leave, rank
@@ -64,6 +65,13 @@ def _value(text):
     return text
 
 
+def _typed(name: str, text: str):
+    "A value; of a field that is text it stays as it is written."
+    value, field = _value(text), Config.model_fields.get(name)
+    is_text = field is not None and field.annotation in (str, str | None)
+    return value if not is_text or value is None or isinstance(value, str) else text
+
+
 def _is_path(argument) -> bool:
     return not argument.startswith("--") and "=" not in argument
 
@@ -76,7 +84,7 @@ def arguments(given: list) -> dict:  # name -> value
     for name, text in _pairs(given):
         if name in found:
             raise ValueError(f"{name} is given twice: leave one out")
-        found[name] = _value(text)
+        found[name] = _typed(name, text)
     return found
 
 # %% ../../nbs/12_study/shell.ipynb #7855f2c8
