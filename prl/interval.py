@@ -7,7 +7,6 @@ __all__ = ['interval', 'bootstrap']
 
 # %% ../nbs/04_interval.ipynb #9c5fce0c
 import numpy as np
-from scipy import stats
 
 # %% ../nbs/04_interval.ipynb #79d9a5f3
 def interval(
@@ -18,6 +17,9 @@ def interval(
     seed: int = 0,
 ) -> tuple:  # value, low, high
     "A statistic and its 95 % percentile interval over seeds and test images together."
+    # seconds to import: only who needs it waits
+    from scipy import stats
+
     every = np.arange(seeds), np.arange(images)
     if images < 2:
         return float(statistic(*every)), np.nan, np.nan

@@ -9,7 +9,6 @@ __all__ = ['intraclass_correlation', 'Clusters', 'clusters_of']
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm, t
 
 # %% ../../nbs/10_control/clusters.ipynb #6e3891ed
 def intraclass_correlation(
@@ -60,6 +59,9 @@ class Clusters:
             for by in (np.arange(len(weights)), cells, self.groups)
         )
         shared = alone + self.alike * (cell - alone) + self.akin * (whole - cell)
+        # seconds to import: only who needs it waits
+        from scipy.stats import norm, t
+
         known = norm.ppf(0.975) / t.ppf(0.975, self.many - 1) if self.many > 1 else 0.0
         return float(known**2 * total**2 / shared)
 

@@ -9,7 +9,6 @@ __all__ = ['class_numbers', 'halves', 'parts_of', 'set_aside']
 import warnings
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from ..longtail import sampled
 
@@ -67,6 +66,9 @@ def _whole_groups(labels, parts, groups) -> np.ndarray:  # (N,)
     fewest, best = np.inf, None
     for seed in range(5):
         fold = np.empty(len(labels), dtype=int)
+        # seconds to import: only who needs it waits
+        from sklearn.model_selection import StratifiedGroupKFold
+
         deal = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of classes with fewer images than parts

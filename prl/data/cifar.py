@@ -11,7 +11,6 @@ from functools import partial
 
 import numpy as np
 import torch
-import torchvision.datasets as tvd
 
 from .images import Images
 from .parquet import read_parquet
@@ -21,14 +20,18 @@ from .source import PHOTOGRAPHS, SMALL_IMAGES, Contents, Source, shown
 log = logging.getLogger("prl")
 
 # %% ../../nbs/05_data/cifar.ipynb #17e041c2
-_READERS = {"cifar10": tvd.CIFAR10, "cifar100": tvd.CIFAR100}
+_READERS = {"cifar10": "CIFAR10", "cifar100": "CIFAR100"}  # of torchvision
 _FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}  # torchvision's
 _CLASSES = {"cifar10": 10, "cifar100": 100}
 
 # %% ../../nbs/05_data/cifar.ipynb #0127f841
 def _by_torchvision(dataset: str, root, download: bool) -> Contents:
     "CIFAR through torchvision; `RuntimeError` if the files are absent or damaged."
-    parts = [_READERS[dataset](root, train=train, download=download) for train in (True, False)]
+    # seconds to import: only who needs it waits
+    from torchvision import datasets
+
+    reader = getattr(datasets, _READERS[dataset])
+    parts = [reader(root, train=train, download=download) for train in (True, False)]
     train, test = (
         Images(torch.from_numpy(p.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(p.targets))
         for p in parts

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 # %% ../../nbs/05_data/parts.ipynb #04090f6e
 PARTS = {
@@ -80,6 +79,9 @@ def _folds(labels, groups, share: float, seed: int) -> np.ndarray:  # (N,), bool
     folds = min(parts.denominator, most)
     taken = min(folds - 1, max(1, round(share * folds)))
     held = np.zeros(len(labels), dtype=bool)
+    # seconds to import: only who needs it waits
+    from sklearn.model_selection import StratifiedGroupKFold
+
     deal = StratifiedGroupKFold(folds, shuffle=True, random_state=seed // folds)
     with warnings.catch_warnings():
         # of classes with fewer images than folds: they are met below

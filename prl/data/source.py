@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 
 from .images import Files, Images
 from .parts import split_classes
@@ -217,6 +216,9 @@ def need_folder(
 # %% ../../nbs/05_data/source.ipynb #fd64524b
 def read_digits(reading: Reading) -> Contents:
     "scikit-learn's digits; 50 test images a class."
+    # seconds to import: only who needs it waits
+    from sklearn.datasets import load_digits
+
     digits = load_digits()
     images = torch.from_numpy(np.round(digits.images * (255 / 16)).astype(np.uint8))[:, None]
     labels = torch.from_numpy(digits.target.astype(np.int64))

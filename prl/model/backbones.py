@@ -10,7 +10,6 @@ import contextlib
 
 import torch
 from torch import nn
-from torchvision import models
 
 from ..errors import nearest, unknown
 from .own import check_own, is_own
@@ -44,6 +43,9 @@ BACKBONES = {  # name -> (channels, branches, width) -> module
 # %% ../../nbs/06_model/backbones.ipynb #8288daec
 def _known(library, model) -> list:
     if library == "torchvision":
+        # seconds to import: only who needs it waits
+        from torchvision import models
+
         return models.list_models(module=models)
     with contextlib.suppress(ImportError):
         if library == "timm":

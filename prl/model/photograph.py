@@ -15,7 +15,6 @@ from functools import partial
 
 import torch
 from torch import nn
-from torchvision import models
 
 from .depth import first_stages, stages_of
 from .own import own
@@ -76,6 +75,9 @@ class BranchedResNet(Staged, Branched):
         width: str,  # "full" or "reduced" channels of the branches' stages
         shared_stages: int,  # of four: 2 or 3
     ):
+        # seconds to import: only who needs it waits
+        from torchvision import models
+
         net = models.get_model(RESNETS[name], weights=None)
         expansion = type(net.layer1[0]).expansion
         own = range(shared_stages + 1, 5)
@@ -151,6 +153,9 @@ def _from_timm(model, channels, image_size):  # network, prefixes of its classif
 def _from_torchvision(model, channels, image_size):
     if channels != 3:
         raise ValueError(f"it takes colour images, got {channels} channels")
+    # seconds to import: only who needs it waits
+    from torchvision import models
+
     create = partial(models.get_model, model, weights=None)
     net = told_size(create, "image_size", image_size)
     linear = [k for k, m in net.named_modules() if isinstance(m, nn.Linear)]

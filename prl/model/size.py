@@ -9,12 +9,14 @@ __all__ = ['size', 'images_per_second']
 import time
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 # %% ../../nbs/06_model/size.ipynb #dec4d35f
 @torch.no_grad()
 def size(model, images: torch.Tensor) -> dict:  # one image, (1, channels, H, W)
     "Parameters and multiply-accumulates of one image, with the hypernetwork and as a specialist."
+    # brings a compiler: only who needs it waits
+    from torch.utils.flop_counter import FlopCounterMode
+
     images = images.to(model.log_prior.device)
 
     def gmacs(module):

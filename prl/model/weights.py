@@ -15,7 +15,6 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from torchvision import models
 
 from ..data.decode import INTERPOLATIONS
 from ..data.source import IMAGENET
@@ -52,6 +51,9 @@ def read_state(path) -> dict:  # name -> tensor
 
 # %% ../../nbs/06_model/weights.ipynb #7db05d49
 def _at_torchvision(backbone):  # address, where to put the file, how to get the weights
+    # seconds to import: only who needs it waits
+    from torchvision import models
+
     published = models.get_model_weights(backbone.hub[1]).DEFAULT
     place = f"put it into {torch.hub.get_dir()}/checkpoints, or give its path as `weights`"
     return published.url, place, partial(published.get_state_dict, progress=False, check_hash=True)
@@ -150,6 +152,9 @@ def _prepared(name: str) -> dict:  # mean, std, interpolation, crop_pct
             return getattr(own(name), "pretrained_cfg", {})
         if library == "timm":
             return timm_library().models.get_pretrained_cfg(model).to_dict()
+        # seconds to import: only who needs it waits
+        from torchvision import models
+
         published = models.get_model_weights(RESNETS.get(name, model)).DEFAULT.transforms()
     except (ImportError, AttributeError, ValueError):
         return {}  # there is no such network, which whoever builds it will say
