@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.datasets import ImageFolder
 
-from .find import is_hidden, is_picture, need_utf8, opens
+from .find import folders_in, is_hidden, is_picture
 from .images import Images
 from .parts import PARTS, by_part, part_of
 from .reading import Reading
@@ -22,16 +21,11 @@ from .tables import class_name
 from .tally import HIDDEN, OF_CLASS
 
 # %% ../../nbs/05_data/folder.ipynb #ac3c6657
-def _below(folder) -> list:  # of names
-    "The folders in a folder, without those that systems make for themselves."
-    return sorted(f.name for f in os.scandir(folder) if f.is_dir() and not is_hidden(f.name))
-
-
 def _split_folders(reading: Reading) -> dict:  # part -> folder; the pool of all parts is training
     "The folders of the parts that are there: each holds the folders of the classes."
     root = reading.root
-    below = _below(root)
-    parts = by_part({name: root / name for name in below if _below(root / name)}, root)
+    below = folders_in(root)
+    parts = by_part({name: root / name for name in below if folders_in(root / name)}, root)
     deeper = [name for name in below if part_of(name) is None and _is_split(root / name)]
     if not parts and deeper:
         raise FileNotFoundError(
@@ -50,7 +44,7 @@ def _split_folders(reading: Reading) -> dict:  # part -> folder; the pool of all
 
 
 def _is_split(folder: Path) -> bool:
-    parts = {part_of(name) for name in _below(folder) if _below(folder / name)}
+    parts = {part_of(name) for name in folders_in(folder) if folders_in(folder / name)}
     return "train" in parts
 
 
@@ -62,52 +56,22 @@ def _beside(folder: Path, reading: Reading) -> None:
     loose = (path for path, f in named.items() if f.is_file() and is_picture(f.name))
     reading.tally.add("in no folder of a class", loose)
 
-# %% ../../nbs/05_data/folder.ipynb #feb8c971
-class _Found(ImageFolder):
-    "The images in a folder's folders, a class each, and files that are none."
-
-    def __init__(self, folder, reading: Reading, may_be_empty: bool = False):
-        self.reading = reading
-        try:
-            super().__init__(folder, is_valid_file=self._is_image, allow_empty=may_be_empty)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f"no images in folders of classes under {folder}: {str(error).strip()} "
-                "Expected files such as photo.jpg in each"
-            ) from error
-
-    def find_classes(self, directory):
-        names = [n for n in _below(directory) if class_name(n) not in self.reading.leave_out]
-        if not names:
-            raise FileNotFoundError("there are no folders of classes in it")
-        return names, {name: c for c, name in enumerate(names)}
-
-    def _is_image(self, path) -> bool:
-        name = os.path.relpath(path, self.reading.root)
-        need_utf8(name)
-        if is_hidden(Path(path).relative_to(self.root)):
-            self.reading.tally.add(HIDDEN, [name])
-            return False
-        if is_picture(path) or not Path(path).suffix and opens(path):
-            return True
-        kind = Path(path).suffix.lower()
-        why = f"{kind} files, which Pillow does not read" if kind else "files without extension"
-        self.reading.tally.add(why if kind else f"{why} that are no pictures", [name])
-        return False
-
 # %% ../../nbs/05_data/folder.ipynb #bdfc1e9b
 def read_folder(reading: Reading) -> Contents:
     "Images in `root/class/`, or in `root/train/class/` and so on for the other parts."
+    # brings torchvision, which takes seconds to import: only who reads a folder waits
+    from prl.data.class_folders import Found
+
     root = reading.root
     need_folder(root, "train/<class>/<image> and test/<class>/<image>, or <class>/<image>")
     folders = _split_folders(reading)
-    every = [class_name(name) for folder in folders.values() for name in _below(folder)]
+    every = [class_name(name) for folder in folders.values() for name in folders_in(folder)]
     names = without(every, reading.leave_out)
     reading.tally.add(OF_CLASS, sorted({name for name in every if name not in names}))
     number, found = {name: c for c, name in enumerate(names)}, {}
     for part, folder in sorted(folders.items(), key=lambda item: list(PARTS).index(item[0])):
         _beside(folder, reading)
-        held = _Found(folder, reading, may_be_empty=part != "train")
+        held = Found(folder, reading, may_be_empty=part != "train")
         paths = np.array([os.path.relpath(path, root) for path, _ in held.samples], dtype=object)
         labels = [number[class_name(held.classes[c])] for c in held.targets]
         found[part] = paths, torch.tensor(labels, dtype=torch.int64)
