@@ -7,8 +7,6 @@ __all__ = ['LEVEL', 'clopper_pearson', 'effective', 'needed']
 
 # %% ../../nbs/10_control/promise.ipynb #ef0d66b4
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import beta
 
 # %% ../../nbs/10_control/promise.ipynb #cc2ed892
 LEVEL = 0.95  # of every interval here
@@ -19,6 +17,9 @@ def clopper_pearson(
     images: float,  # of which; not whole where they count differently
 ) -> tuple:  # low, high, from 0 to 1
     "Exact 95 % interval of a share; all of 0 to 1 where there is no image."
+    # seconds to import: only who needs it waits
+    from scipy.stats import beta
+
     if not images > 0:
         return 0.0, 1.0
     right, tail = share * images, (1 - LEVEL) / 2
@@ -54,4 +55,7 @@ def needed(
         return 1
     if short(most) > 0:
         return 0
+    # seconds to import: only who needs it waits
+    from scipy.optimize import brentq
+
     return int(np.ceil(brentq(short, 1, most, xtol=0.01)))

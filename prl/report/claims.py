@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SOFTMAX', 'SADE', 'BALPOE', 'PRL', 'OURS', 'DIALS', 'DIAL', 'RELEASED', 'NO_HYPERNET', 'NO_TCHEBYCHEFF', 'OURS_3',
-           'DIAL_3', 'PRL_FULL', 'SPECIALISTS', 'ENDS', 'TOLERANCE', 'of_log', 'printed', 'paper_claims', 'answer']
+           'DIAL_3', 'PRL_FULL', 'SPECIALISTS', 'ENDS', 'TOLERANCE', 'paper_claims', 'answer']
 
 # %% ../../nbs/13_report/claims.ipynb #40e2f1e4
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from .counted import bounded, costs
 from .evidence import DOES_NOT, HOLDS, OPEN, beats, level, moves, reaches, replaces
 from .lengths import LONG
+from .published import of_log, printed
 from .verdicts import Claim
 
 # %% ../../nbs/13_report/claims.ipynb #d381235a
@@ -31,28 +32,6 @@ ENDS = ["forward-50", "backward-50"]
 TOLERANCE = 1.5  # points below a published figure that still count as reaching it
 
 # %% ../../nbs/13_report/claims.ipynb #bfacd539
-_LOG = "PRL released log new3"  # the best of the logs in the authors' repository
-
-
-def of_log(published: pd.DataFrame) -> dict:  # environment -> percent
-    "Accuracies of the authors' best log, with the prior of each test set known."
-    own = published[published.published_as == _LOG]
-    if own.empty:
-        raise ValueError(
-            f"the published figures have no {_LOG!r}, which PRL's level is read from: "
-            "give a table like reports/published.csv"
-        )
-    return own.set_index("environment").top1.to_dict()
-
-
-def printed(published: pd.DataFrame, **where) -> str:
-    "The accuracy that was published first of what is asked for, as a table prints it."
-    found = published
-    for column, value in where.items():
-        found = found[found[column] == value]
-    return f"{found.top1.iloc[0]:.1f}" if len(found) else "not at hand"
-
-
 def paper_claims(published: pd.DataFrame) -> list:  # of Claim
     "The claims of Zhao et al. 2024, from what a preference does to what it costs."
     level = _of_the_level(of_log(published), published)
