@@ -7,7 +7,6 @@ __all__ = ['HEADING', 'write_tried', 'read_tried', 'budget', 'write', 'examine',
            'record_folder', 'recorded', 'write_index']
 
 # %% ../nbs/11_record.ipynb #1713eb29
-import json
 import re
 from pathlib import Path
 
@@ -18,7 +17,8 @@ import torch
 from .control.adapt import adapt_each
 from .control.reach import movement, warn_still
 from .data.environments import Environments
-from .data.storage import atomic_write, hold, places, project_path, read_json
+from .data.kept import read_json, read_table, write_json, write_table
+from .data.storage import atomic_write, hold, places, project_path
 from .evaluate import Tried, correct_table, evaluate, try_all
 from .fit.config import Config
 from .fit.naming import differences, first_stage, identity, run_folder, setting_of
@@ -40,7 +40,7 @@ def write_tried(path: Path, tried: Tried) -> None:
         images=tried.correct.shape[1],
         changed=[row.tobytes() for row in np.packbits(changed, axis=1)],
     )
-    atomic_write(path, frame.to_parquet(index=False, compression="zstd"))
+    write_table(path, frame)
 
 
 def read_tried(
@@ -53,7 +53,7 @@ def read_tried(
             f"{path} is missing: this run has no dial, or is older than this file; "
             "`prl.study.many.measure` of its config makes it anew"
         )
-    frame = pd.read_parquet(path)
+    frame = read_table(path)
     rows = np.stack([np.frombuffer(row, np.uint8) for row in frame.changed])
     changed = np.unpackbits(rows, axis=1, count=int(frame.images[0])).astype(bool)
     return Tried(
@@ -80,7 +80,7 @@ def _seconds(folder):  # that the training in a folder took
     path = folder and folder / "history.parquet"
     if not path or not path.exists():
         return 0.0
-    return round(pd.read_parquet(path).seconds.sum(), 1)
+    return round(read_table(path, ["seconds"]).seconds.sum(), 1)
 
 # %% ../nbs/11_record.ipynb #f416a0c4
 def write(
@@ -93,10 +93,9 @@ def write(
     "Leave rows, correctness of each test image, and record in the run's folder."
     if tried is not None:
         write_tried(run.folder / "grid.parquet", tried)
-    atomic_write(run.folder / "rows.parquet", rows.to_parquet(index=False))
+    write_table(run.folder / "rows.parquet", rows.reset_index(drop=True))
     correct = correct.assign(label=run.data.test.labels.numpy())
-    content = correct.to_parquet(index=False, compression="zstd")
-    atomic_write(run.folder / "correct.parquet", content)
+    write_table(run.folder / "correct.parquet", correct)
     first = _first_folder(run.config)
     record = {
         "run": run.folder.name,
@@ -123,7 +122,7 @@ def write(
         "train_counts": run.data.train_counts,
         **size(run.model, run.data.test.images[:1]),
     }
-    atomic_write(run.folder / "record.json", json.dumps(record, indent=1).encode())
+    write_json(run.folder / "record.json", record)
     return run.folder / "record.json"
 
 # %% ../nbs/11_record.ipynb #b8740f55
@@ -146,11 +145,14 @@ def examine(
     return rows
 
 # %% ../nbs/11_record.ipynb #521ac1f8
+_NEEDED = "run", "budget", "config", "fingerprint", "commit"
+
+
 def read(
     folder,  # of a run
 ) -> dict:
     "A record, or an error that names the file."
-    return read_json(Path(folder) / "record.json")
+    return read_json(Path(folder) / "record.json", *_NEEDED)
 
 # %% ../nbs/11_record.ipynb #ae40c36d
 def folders(
@@ -186,13 +188,7 @@ def _rows(folder, record):
     rows = folder / "rows.parquet"
     if not rows.exists():
         raise FileNotFoundError(f"{folder} has a record but no rows.parquet: run its config again")
-    try:
-        return pd.read_parquet(rows)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{rows} is damaged ({error}): remove it and run its config again; "
-            "its training is not lost"
-        ) from error
+    return read_table(rows)
 
 
 _ABOUT = "dataset", "imbalance_ratio", "method", "backbone", "branches", "seed"
@@ -282,7 +278,7 @@ def write_index(path="reports") -> Path:
     "`README.md` of a folder of reports: what every system reaches, costs, and its first page."
     path, systems = project_path(path), {}
     for folder in folders(path).values():
-        record, rows = read(folder), pd.read_parquet(folder / "rows.parquet")
+        record, rows = read(folder), read_table(folder / "rows.parquet")
         if record["config"].get("holdout"):
             continue  # measured on training images, for `recipe.ipynb`
         system = re.sub(r"-s\d+$", "", record["run"])

@@ -15,7 +15,8 @@ import pytest
 from conftest import ROOT
 from distributed import LocalCluster
 
-from prl.data.storage import hold, holder, read_checkpoint
+from prl.data.kept import read_checkpoint
+from prl.data.storage import hold, holder
 from prl.fit.config import Config
 from prl.fit.naming import run_folder
 from prl.study.cluster import connected

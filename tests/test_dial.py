@@ -19,7 +19,7 @@ from prl.control.page import export_page
 from prl.control.solution import solve
 from prl.control.split import halves
 from prl.control.validation import of_run
-from prl.data.storage import read_checkpoint
+from prl.data.kept import read_checkpoint
 from prl.fit.config import Config
 from prl.model.features import predict
 from prl.preference import grid, resolve

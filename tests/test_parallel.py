@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import run
 
-from prl.data.storage import read_checkpoint
+from prl.data.kept import read_checkpoint
 from prl.fit.config import Config
 from prl.fit.loop import fit
 from prl.fit.naming import run_folder

@@ -13,7 +13,7 @@ import numpy as np
 from .rivals import Labelled, Rival
 from .validation import of_run
 from ..data.dataset import Data
-from ..data.storage import read_json
+from ..data.kept import read_json
 from ..model.frozen import features_beside, frozen_features
 from ..preference import along
 

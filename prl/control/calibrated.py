@@ -8,11 +8,10 @@ __all__ = ['tested_on', 'calibrated']
 # %% ../../nbs/10_control/calibrated.ipynb #77c714c8
 from pathlib import Path
 
-import pandas as pd
-
 from .conformal import Sets, conformal_sets
 from ..data.environments import Environments
-from ..data.storage import find_run, read_json
+from ..data.kept import read_json, read_table
+from ..data.storage import find_run
 from ..model.features import read_features
 
 # %% ../../nbs/10_control/calibrated.ipynb #5017bf9a
@@ -24,7 +23,7 @@ def tested_on(folder: Path, model) -> tuple:  # features (N, branches, d), label
                 f"{folder} has no {name}, which says what the run was tested on: train the run "
                 "again (a finished one is only measured), or leave out what needs labelled images"
             )
-    labels = pd.read_parquet(folder / "correct.parquet", columns=["label"]).label
+    labels = read_table(folder / "correct.parquet", ["label"]).label
     return read_features(model, folder / "features.safetensors"), labels.to_numpy()
 
 

@@ -8,18 +8,17 @@ __all__ = ['asset', 'cache_of', 'content', 'export_page']
 # %% ../../nbs/10_control/page.ipynb #8a5bc3e9
 import base64
 import html
-import json
 import re
 from importlib.resources import files
 from pathlib import Path
 
-from safetensors.torch import save
-
-from .cache import read_cache
+from .cache import described, read_cache
 from .portable import Cache
 from .solution import read_solution
+from ..data.checksum import verify
 from ..data.dataset import SOURCES
-from ..data.storage import atomic_write, project_path, read_checkpoint
+from ..data.kept import read_checkpoint
+from ..data.storage import atomic_write, project_path
 
 # %% ../../nbs/10_control/page.ipynb #efa45384
 def asset(name: str) -> str:
@@ -50,14 +49,14 @@ def content(
 ) -> bytes:
     "A cache as the dial takes it, with the goal that was met beside it."
     goal = _goal_beside(cache)
-    if pictures and goal is None:
+    if pictures and goal is None and verify(cache.path):
         return cache.path.read_bytes()
     about, tensors = read_checkpoint(cache.path)
     about = about["about"] | ({"goal": goal} if goal else {})
     if not pictures:
         about.pop("pictures", None)
         tensors.pop("pictures", None)
-    return save(tensors, {"about": json.dumps(about)})
+    return described(about, tensors)
 
 # %% ../../nbs/10_control/page.ipynb #3d519ff3
 def export_page(

@@ -23,7 +23,7 @@ from .labelled import Examples
 from .offsets import Sums
 from .rule import Rule
 from .search import choose
-from ..data.storage import atomic_write, read_json
+from ..data.kept import read_json, write_json
 
 # %% ../../nbs/10_control/solution.ipynb #09d6cb9c
 _TABLES = ("bounds", "summary", "costs")
@@ -76,7 +76,7 @@ class Solution:
         held |= {"met": self.met, "says": self.says}
         held |= {name: json.loads(getattr(self, name).to_json(orient="split")) for name in _TABLES}
         path = Path(path)
-        atomic_write(path, json.dumps(held, indent=1, ensure_ascii=False).encode())
+        write_json(path, held)
         return path
 
 # %% ../../nbs/10_control/solution.ipynb #7efd27ed

@@ -6,10 +6,11 @@
 __all__ = ['asked']
 
 # %% ../../nbs/08_fit/finetune.ipynb #20313984
-from ..data.storage import find_run, read_checkpoint
+from ..data.kept import read_checkpoint
+from ..data.storage import find_run
 from .config import Config
 from .field import FIRST, IMAGES, OF_METHOD
-from .naming import stored
+from .naming import config_in
 from .origin import config_of
 from .parts import fields_of, marked
 from ..method.registry import METHODS
@@ -20,8 +21,8 @@ def _there(first) -> Config:
     folder = find_run(first)
     if (folder / "record.json").exists():
         return config_of(folder)
-    about, _ = read_checkpoint(folder / "model.safetensors", weights=False)
-    return stored(about["config"])
+    path = folder / "model.safetensors"
+    return config_in(path, read_checkpoint(path, weights=False)[0])
 
 
 def asked(

@@ -10,7 +10,8 @@ import json
 from typing import Literal, NamedTuple, get_args, get_origin
 
 from ..data.dataset import SOURCES
-from ..data.storage import atomic_write, project_path, read_json
+from ..data.kept import read_json
+from ..data.storage import atomic_write, project_path
 from .config import Config
 from .parts import PARTS
 from .rules import set_by_methods

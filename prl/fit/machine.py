@@ -73,7 +73,7 @@ def computing_on(
 
 # %% ../../nbs/08_fit/machine.ipynb #d9cd0412
 def _git(*arguments) -> str:
-    command = ["git", "-C", Path(prl.__file__).parent, *arguments]
+    command = ["git", "--no-optional-locks", "-C", Path(prl.__file__).parent, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -113,14 +113,17 @@ def _peak_memory(device) -> float:  # MiB, of this process or of its GPU
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+_VERSIONS = "torch", "torchvision", "numpy", "pandas"
+
+
 def made_by(
     device,
     bf16: bool,
     together: int = 1,  # trainings that share the process: its memory is of all, seconds a share
 ) -> dict:
     "Provenance of a training, for its record."
-    versions = {"python": platform.python_version()}
-    versions |= {m: importlib.metadata.version(m) for m in ("torch", "torchvision", "numpy")}
+    versions = {"prl": prl.__version__, "python": platform.python_version()}
+    versions |= {m: importlib.metadata.version(m) for m in _VERSIONS}
     return {
         "commit": commit(),
         "device": device.type,

@@ -9,9 +9,10 @@ __all__ = ['kept_place', 'found_place', 'config_of', 'data_of']
 from pathlib import Path
 
 from ..data.dataset import Data, load_data
-from ..data.storage import existing_run, project_path, read_json
+from ..data.kept import read_json
+from ..data.storage import existing_run, project_path
 from .config import Config
-from .naming import stored
+from .naming import config_in
 
 # %% ../../nbs/08_fit/origin.ipynb #2af11afc
 def kept_place(
@@ -40,9 +41,11 @@ def config_of(
 ) -> Config:
     "The config of a run, with the place of its images."
     folder = existing_run(run)
-    record = read_json(folder / "record.json")
+    path = folder / "record.json"
+    record = read_json(path, "config")
     place = data_root or found_place(record.get("data_root", "data"), folder)
-    return stored(record["config"] | {"data_root": str(place)})
+    config = record["config"] | {"data_root": str(place)}
+    return config_in(path, record | {"config": config})
 
 
 def data_of(

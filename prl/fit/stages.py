@@ -8,12 +8,13 @@ __all__ = ['pretrain', 'check_weights', 'check_first', 'first_model', 'go_on', '
 # %% ../../nbs/08_fit/stages.ipynb #6df20674
 import torch
 
+from ..data.kept import read_checkpoint
 from ..data.statistics import channel_statistics
-from ..data.storage import project_path, read_checkpoint
+from ..data.storage import project_path
 from .checkpoint import load, set_weights, unfinished
 from .config import Config
 from .field import FIRST
-from .naming import first_stage, goes_on, run_folder, stored
+from .naming import config_in, first_stage, goes_on, run_folder
 from .parts import marked
 from .step import make_optimizer, stage_of
 from ..method.contract import adopt
@@ -87,7 +88,7 @@ def check_first(config, data) -> None:
             f"first is {config.first!r}, whose weights do not say how they were trained "
             f"(a model that was saved to give away does not). {how}"
         )
-    there, here = stored(about["config"]), data.class_names
+    there, here = config_in(path, about), data.class_names
     # whether heads of another method fit is seen when they are taken over
     different = _unlike(there, wanted, ("method", "stage") if goes_on(config) else ())
     if about["class_names"] != here:

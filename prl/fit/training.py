@@ -17,8 +17,8 @@ import torch
 from ..data.batches import images_a_step, inputs, shuffled
 from ..data.dataset import Data
 from ..data.images import Images
+from ..data.kept import write_table
 from ..data.overlap import COUNTS
-from ..data.storage import atomic_write
 from ..data.view import view_of
 from .checkpoint import claim, load, resume, save_checkpoint
 from .config import Config
@@ -268,7 +268,7 @@ class Training(Progress):
 
     def _close(self) -> tuple:  # history and provenance
         history = pd.DataFrame(self.history)
-        atomic_write(self.folder / "history.parquet", history.to_parquet())
+        write_table(self.folder / "history.parquet", history)
         for state in self.folder.glob("optimizer-*.safetensors"):
             state.unlink()
         return history, self.made_by

@@ -8,6 +8,7 @@ __all__ = ['Steered', 'Whole', 'check_finite', 'view_for', 'program', 'about', '
 
 # %% ../../nbs/06_model/export.ipynb #7341f120
 import copy
+import hashlib
 import importlib.util
 import io
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ..data.checksum import UNSEALED, seal
 from ..data.storage import atomic_write
 from ..data.view import View
 from ..errors import not_installed
@@ -156,10 +158,20 @@ def export_program(
 
 # %% ../../nbs/06_model/export.ipynb #62b4cddb
 def _write_onnx(made, path, one_file=2**31 - 2**24):  # bytes of weights; protobuf's limit is 2 GiB
+    import onnx
+
     if sum(t.nbytes for t in made.exported_program.state_dict.values()) < one_file:
-        atomic_write(path, made.model_proto.SerializeToString())
-    else:
-        made.save(path, external_data=True)
+        atomic_write(path, seal(made.model_proto.SerializeToString()))
+        return path
+    made.save(path, external_data=True)
+    weights = path.with_name(path.name + ".data")
+    digest = hashlib.sha256()
+    with open(weights, "rb") as file:
+        for part in iter(lambda: file.read(2**20), b""):
+            digest.update(part)
+    model = onnx.load(path, load_external_data=False)
+    model.metadata_props.add(key="data_sha256", value=json.dumps(digest.hexdigest()))
+    atomic_write(path, seal(model.SerializeToString()))
     return path
 
 
@@ -186,5 +198,6 @@ def export_onnx(
     )
     # else half of a small file is about where it came from
     ClearMetadataAndDocStringPass()(made.model)
-    made.model.metadata_props.update(about(module, images, view_for(module, image_size)))
+    described = about(module, images, view_for(module, image_size))
+    made.model.metadata_props.update(described | {"checksum": json.dumps(UNSEALED)})
     return _write_onnx(made, writable(Path(path).parent) / Path(path).name)

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import io
 import itertools
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from safetensors.torch import save
 from tqdm.auto import tqdm
 
 from ..data.images import Files, at_once, content, parts
-from ..data.storage import atomic_write, read_checkpoint
+from ..data.kept import read_checkpoint, write_tensors
+from ..data.storage import atomic_write
 from .frozen import features_beside, frozen_features
 
 # %% ../../nbs/06_model/features.ipynb #704474dc
@@ -85,9 +85,7 @@ def test_features(
             "features are not finite: the model's weights have diverged, or the images are damaged"
         )
     if cache is not None:
-        atomic_write(
-            cache, save({"features": features}, {k: json.dumps(v) for k, v in made_by.items()})
-        )
+        write_tensors(cache, {"features": features}, made_by)
     return features
 
 # %% ../../nbs/06_model/features.ipynb #25479ad8

@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
 from tqdm import tqdm
 
 from ..data.images import Files, at_once
-from ..data.storage import atomic_write, hold, read_checkpoint
+from ..data.kept import read_checkpoint, write_tensors
+from ..data.storage import hold
 from ..data.variants import image_digests, variants
 
 log = logging.getLogger("prl")
@@ -51,10 +51,11 @@ class FeatureCache:
         features: torch.Tensor,  # (n, V, branches, d)
     ) -> None:
         "Keep some features, in a part of their own."
-        about = {"images": json.dumps(digests), "variants": json.dumps(names)}
-        name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
+        about = {"images": digests, "variants": names}
+        said = {k: json.dumps(v) for k, v in about.items()}
+        name = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
         part = self.folder / f"{name}.safetensors"
-        atomic_write(part, save({"features": features.contiguous()}, about))
+        write_tensors(part, {"features": features}, about)
         self._index(part)
 
     def read(self, digests: list, names: list) -> torch.Tensor:  # (N, V, branches, d)

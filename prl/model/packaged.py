@@ -11,6 +11,7 @@ from pathlib import Path
 
 from safetensors.torch import save
 
+from ..data.checksum import UNSEALED, seal
 from ..data.storage import atomic_write
 from .photograph import of_timm
 from .weights import read_state
@@ -56,5 +57,5 @@ def write_weights(
     "The package's ImageNet weights of timm's `tf_efficientnet_lite0`, in its naming."
     names = of_timm("tf_efficientnet_lite0", 3, None, num_classes=1000).state_dict()
     weights = in_order_of(names, read_state(packaged_weights()))
-    atomic_write(Path(path), save(weights, {"format": "pt"}))
+    atomic_write(Path(path), seal(save(weights, {"format": "pt", "checksum": UNSEALED})))
     return Path(path)

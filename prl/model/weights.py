@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from ..data.checksum import verify
 from ..data.decode import INTERPOLATIONS
 from ..data.source import IMAGENET
 from .own import is_own, own
@@ -32,6 +33,7 @@ def read_state(path) -> dict:  # name -> tensor
             f"no weights at {path}: give the path of a .pth or .safetensors file, "
             "or 'imagenet' for the library's own"
         )
+    verify(path)
     try:
         if path.suffix == ".safetensors":
             found = safetensors.torch.load_file(path)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.environments import Environments
+from ..data.kept import read_table
 from ..evaluate import column
 from ..fit.naming import setting_of
 from ..interval import bootstrap
@@ -64,7 +65,7 @@ def read_answers(
     for name in dict.fromkeys(names):
         folder = every[name]
         record = read(folder)
-        run = record["config"]["seed"], pd.read_parquet(folder / "correct.parquet"), record
+        run = record["config"]["seed"], read_table(folder / "correct.parquet"), record
         systems.setdefault(setting_of(name), []).append(run)
     result = {}
     for setting, found in systems.items():

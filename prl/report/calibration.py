@@ -8,6 +8,7 @@ __all__ = ['calibration_table']
 # %% ../../nbs/13_report/calibration.ipynb #d7080f90
 import pandas as pd
 
+from ..data.kept import read_table
 from ..fit.config import Config
 from ..fit.naming import run_name
 from ..method.registry import METHODS
@@ -17,7 +18,7 @@ from .systems import title
 
 # %% ../../nbs/13_report/calibration.ipynb #49abdcae
 def _uniform(folder) -> float:  # percent
-    rows = pd.read_parquet(folder / "rows.parquet")
+    rows = read_table(folder / "rows.parquet")
     wanted = {"environment": "uniform", "estimator": "sampled", "group": "all"}
     wanted |= {"metric": "accuracy", "prior": "none"}
     for column, value in wanted.items():

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..control.reach import control_range, monotonicity
 from ..data.environments import Environments
-from ..data.storage import read_json
+from ..data.kept import read_json, read_table
 from ..interval import bootstrap
 from ..method.registry import METHODS
 from ..model.export import need
@@ -181,7 +181,7 @@ def _measured(model, run, record):  # in words, and as the Hugging Face hub take
     from huggingface_hub import EvalResult
 
     rows, correct = (
-        pd.read_parquet(path) if path.exists() else None
+        read_table(path) if path.exists() else None
         for path in (run / "rows.parquet", run / "correct.parquet")
     )
     if correct is None:

@@ -6,15 +6,14 @@
 __all__ = ['FILES', 'save_pretrained']
 
 # %% ../../nbs/13_report/pretrained.ipynb #b69b1aeb
-import json
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors.torch import save
 from torch import nn
 
 import prl
-from ..data.storage import atomic_write, find_run, read_checkpoint
+from ..data.kept import read_checkpoint, write_json, write_tensors
+from ..data.storage import atomic_write, find_run
 from ..fit.checkpoint import load, unfinished
 from ..fit.config import Config
 from ..fit.naming import identity
@@ -78,8 +77,7 @@ def save_pretrained(
         "channels": len(model.phi.mean),
         "view": model.view and asdict(model.view),
     }
-    weights = save({k: v.contiguous() for k, v in model.state_dict().items()})
     atomic_write(folder / FILES[2], text.encode())
-    atomic_write(folder / FILES[1], json.dumps(described, indent=1).encode())
-    atomic_write(folder / FILES[0], weights)  # last: with weights a folder is whole
+    write_json(folder / FILES[1], described)
+    write_tensors(folder / FILES[0], model.state_dict())  # last: with weights a folder is whole
     return folder

@@ -9,6 +9,7 @@ __all__ = ['figure', 'Tables', 'plot_profile', 'plot_growth']
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from ..data.kept import write_table
 from ..data.storage import project_path
 from .style import BLUE, GREEN, PALETTE, RED, WIDTH, themed
 
@@ -31,7 +32,7 @@ class Tables:
     def save(self, name: str, table: pd.DataFrame) -> None:
         if self.folder:
             file = name.replace(", ", "-").replace(" ", "-")
-            table.to_parquet(self.folder / f"{file}.parquet")
+            write_table(self.folder / f"{file}.parquet", table)
 
     def shown(self, name: str, table: pd.DataFrame):
         "Save a table, and return it for a page."

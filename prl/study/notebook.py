@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..data.kept import read_table
 from ..data.storage import atomic_write, of_repository
 from ..errors import not_installed, unknown
 from ..fit.config import Config
@@ -154,7 +155,7 @@ def examined(run) -> pd.DataFrame:  # rows of `prl.evaluate.evaluate`
     if _launched() and whole(run.folder, run.config, run.data.fingerprint()):
         record, weights = (run.folder / f for f in ("record.json", "model.safetensors"))
         if record.stat().st_mtime_ns > weights.stat().st_mtime_ns:
-            return pd.read_parquet(run.folder / "rows.parquet")
+            return read_table(run.folder / "rows.parquet")
     return examine(run)
 
 

@@ -6,7 +6,6 @@
 __all__ = ['Seen', 'seen', 'Paces']
 
 # %% ../../nbs/12_study/pace.ipynb #3dbc245a
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -14,7 +13,8 @@ from statistics import median
 import pandas as pd
 
 from ..data.dataset import load_data
-from ..data.storage import atomic_write, project_path, read_checkpoint, read_json
+from ..data.kept import read_checkpoint, read_json, read_table, write_json
+from ..data.storage import project_path
 from ..fit.config import Config
 from ..fit.machine import computing_on, hardware, pick_device
 from ..fit.naming import first_stage
@@ -51,7 +51,7 @@ def seen(config: Config) -> Seen | None:  # None: nothing is there
         machine = about["made_by"]
     elif (folder / "record.json").exists():
         machine = read_json(folder / "record.json")
-        history, images = pd.read_parquet(folder / "history.parquet"), machine["train_images"]
+        history, images = read_table(folder / "history.parquet"), machine["train_images"]
     else:
         return None
     if not len(history):
@@ -111,7 +111,7 @@ class Paces:
         if name not in self.kept:
             self.kept[name] = found()
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(self.file, json.dumps(self.kept, indent=1).encode())
+            write_json(self.file, self.kept)
         return self.kept[name]
 
     def _measure(self, config) -> float:  # seconds for an image

@@ -7,7 +7,6 @@ __all__ = ['in_order', 'is_done', 'left', 'state', 'said', 'Stopped', 'stopping'
 
 # %% ../../nbs/12_study/queue.ipynb #43be0758
 import contextlib
-import json
 import os
 import signal
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
+from ..data.kept import as_json, read_json
 from ..data.storage import Held, atomic_write, hold, is_held, of_repository, project_path
 from ..fit.checkpoint import trained
 from ..fit.config import Config
@@ -216,10 +216,10 @@ _SMALL = (
 def _content(file: Path) -> bytes:
     if file.name != "record.json":
         return file.read_bytes()
-    record = json.loads(file.read_text())
+    record = read_json(file)
     if Path(record.get("data_root", "")).is_absolute():
         del record["data_root"]
-    return json.dumps(record, indent=1).encode()
+    return as_json(record)
 
 
 def bring(
