@@ -3,10 +3,10 @@
 __version__ = "0.1.0"
 
 
-def load(run, device="cpu", halfway=False):
+def load(run, device="cpu", stopped=False):
     "The trained model in a run's folder, or in one that `save_pretrained` left; see `prl.fit.checkpoint.load`."
     from prl.fit.checkpoint import load
-    return load(run, device, halfway)
+    return load(run, device, stopped)
 
 
 def save_pretrained(trained, folder, licence="unknown", overwrite=False):

@@ -145,7 +145,7 @@ def examine(
     return rows
 
 # %% ../nbs/11_record.ipynb #521ac1f8
-_NEEDED = "run", "budget", "config", "fingerprint", "commit"
+_NEEDED = "run", "config"
 
 
 def read(

@@ -24,7 +24,7 @@ from ..data.kept import read_checkpoint, read_json, read_table
 from ..data.storage import atomic_write, existing_run, find_run, project_path
 from ..fit.checkpoint import load, unfinished
 from ..fit.config import Config
-from ..fit.naming import identity, stored
+from ..fit.naming import config_in, identity, stored
 from ..fit.origin import data_of
 from ..method.dial import DialHeads
 from ..method.released import ReleasedHeads
@@ -196,14 +196,12 @@ def _read(path: Path) -> Cache:
     except (ValueError, FileNotFoundError):
         raise ValueError(f"{path} is missing, damaged or no cache of a dial: {again}") from None
     about = about.get("about", about)
+    about.pop("checksum", None)
     if about.get("format") != FORMAT:
         raise ValueError(
             f"{path} has format {about.get('format')!r}, this version reads {FORMAT!r}: {again}"
         )
-    try:
-        stored(about["config"])
-    except ValueError as error:
-        raise ValueError(f"{path} is of another version of prl ({error}): {again}") from None
+    config_in(path, about)
     return opened(path, about, tensors)
 
 # %% ../../nbs/10_control/cache.ipynb #3672472f

@@ -199,7 +199,7 @@ def _built(path, config: Config, about: dict, weights: dict) -> torch.nn.Module:
 def load(
     run,  # a run's folder or name, or a folder that `prl.save_pretrained` left
     device: str = "cpu",
-    halfway: bool = False,  # True: also one whose training is not finished
+    stopped: bool = False,  # True: also one whose training was stopped
 ) -> torch.nn.Module:  # in eval mode, with .class_names and .train_counts
     "The trained model of a run."
     path = existing_run(run) / "model.safetensors"
@@ -214,10 +214,10 @@ def load(
         about |= read_json(described)
     _check_described(path, about)
     lacks = unfinished(about)
-    if lacks and not halfway:
+    if lacks and not stopped:
         raise ValueError(
             f"{path.parent}: {lacks}. Train it again, and it goes on from there; "
-            "halfway=True loads it as it is"
+            "stopped=True loads it as it is"
         )
     config = config_in(path, about)
     check_trusted(config.backbone, path)
