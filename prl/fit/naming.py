@@ -19,6 +19,7 @@ from ..data.reading import PREPARED
 from ..data.storage import project_path
 from .config import Config
 from .field import FIRST, IMAGES, OF_METHOD, UNNAMED
+from .machine import commit
 from .parts import fields_of, marked
 from ..method.registry import METHODS
 from ..model.weights import preparation
@@ -173,8 +174,9 @@ def config_in(
         return stored(about["config"])
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            f"{path} was written by {_writer(about)}, this is prl {prl.__version__}, which takes "
-            f"no such config ({error}): use the version that wrote it, or train the run again"
+            f"{path} was written by {_writer(about)}; this is prl {prl.__version__}, commit "
+            f"{commit()}, which takes no such config ({str(error).split('; Config has')[0]}): "
+            "use the version that wrote it, or train the run again"
         ) from error
 
 # %% ../../nbs/08_fit/naming.ipynb #0b08c05e
