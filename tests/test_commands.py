@@ -29,6 +29,17 @@ def papermill(*arguments, **options):
     return run(*PAPERMILL, *arguments, **options)
 
 
+# Seconds that everybody pays
+
+HEAVY = "torchvision", "sklearn", "scipy.stats", "triton", "matplotlib", "timm", "IPython"
+
+
+def test_importing_waits_for_nothing_that_few_need():
+    code = f"import sys, prl.fit.loop, prl.record; print([n for n in {HEAVY} if n in sys.modules])"
+    done = run(sys.executable, "-c", code, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
 # A killed process
 
 FIT = "from prl.fit import Config, fit; fit(Config(runs={!r}, epochs=30))"
