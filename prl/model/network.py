@@ -152,6 +152,12 @@ class Model(nn.Module):
 
         return predict(self, images, preference, top, **more)
 
+    def add_class(self, name, images, beside, column: str = "image"):
+        "A model that knows one class more, without training; see `prl.fit.added.add_class`."
+        from prl.fit.added import add_class
+
+        return add_class(self, name, images, beside, column)
+
     def specialist(self, preference=None):
         "A plain module for one preference: the head is written in, no hypernetwork is left."
         return Specialist(self, preference)
