@@ -13,3 +13,9 @@ def save_pretrained(trained, folder, licence="unknown", overwrite=False):
     "A model to give away, as a folder that `load` reads; see `prl.report.pretrained.save_pretrained`."
     from prl.report.pretrained import save_pretrained
     return save_pretrained(trained, folder, licence, overwrite)
+
+
+def add_class(model, name, images, beside, column="image"):
+    "A model that knows one class more, without training; see `prl.fit.added.add_class`."
+    from prl.fit.added import add_class
+    return add_class(model, name, images, beside, column)

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import prl
 from .hypernet import classify
 from ..preference import resolve
 
@@ -154,9 +155,7 @@ class Model(nn.Module):
 
     def add_class(self, name, images, beside, column: str = "image"):
         "A model that knows one class more, without training; see `prl.fit.added.add_class`."
-        from prl.fit.added import add_class
-
-        return add_class(self, name, images, beside, column)
+        return prl.add_class(self, name, images, beside, column)
 
     def specialist(self, preference=None):
         "A plain module for one preference: the head is written in, no hypernetwork is left."
