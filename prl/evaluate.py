@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'EDGE', 'Metric', 'is_right', 'calibration_error', 'Answers', 'log_target', 'asked_for',
-           'preferences_asked', 'answers', 'column', 'correct_table', 'Tried', 'try_all', 'grid_rows', 'answer_rows',
-           'found_rows', 'evaluate']
+           'preferences_asked', 'answers', 'Seen', 'seen', 'all_seen', 'column', 'correct_table', 'Tried', 'try_all',
+           'grid_rows', 'answer_rows', 'found_rows', 'evaluate']
 
 # %% ../nbs/09_evaluate.ipynb #ac3486b9
 import itertools
@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from tqdm import tqdm
 
 from .data.environments import ESTIMATORS, Environments
 from .longtail import total_variation
@@ -67,6 +68,9 @@ def _row(label, alpha, environment, estimator, prior, group, metric, value):
     }
 
 # %% ../nbs/09_evaluate.ipynb #b59ae8cb
+_AT_ONCE = 2**18  # logits that are looked at together
+
+
 class Answers(NamedTuple):
     "Logits of all test images under one preference and one knowledge of the prior."
 
@@ -75,6 +79,12 @@ class Answers(NamedTuple):
     environments: list  # the test environments that it is the answer for
     prior: str  # what was known: none, estimated, true
     logits: torch.Tensor  # (N, C), on the CPU
+    instead: tuple = ()  # log priors (C,) that are put in, and taken out; none where none is
+
+    def parts(self):  # yields (n, C)
+        "The logits, as many rows as fit into a processor's cache: few passes over much memory."
+        for part in self.logits.split(max(1, _AT_ONCE // self.logits.shape[1])):
+            yield part + self.instead[0] - self.instead[1] if self.instead else part
 
 # %% ../nbs/09_evaluate.ipynb #b53d3046
 def log_target(model, alpha) -> torch.Tensor:  # (C,), up to a constant
@@ -131,12 +141,50 @@ def answers(
         if label.startswith("edge") or not own.isfinite().all():
             continue  # a class without training images has no prior to replace
         for name, p in priors.items():
-            moved = logits + torch.from_numpy(p).float().log() - own
-            yield Answers(label, _shown(alpha), [name], "true", moved)
+            instead = torch.from_numpy(p).float().log(), own
+            yield Answers(label, _shown(alpha), [name], "true", logits, instead)
     for name, found in adapted.items():
         alpha = None if found.label == "none" else asked[found.label]
         logits = found.logits(model, features)
         yield Answers(found.label, _shown(alpha), [name], "estimated", logits)
+
+
+class Seen(NamedTuple):
+    "What of an answer is kept: numbers of each image, no logits."
+
+    answer: Answers  # without its logits
+    values: dict  # metric -> (N,)
+    confidence: torch.Tensor  # (N,), in [0, 1]
+    chosen: torch.Tensor  # (N,), the likeliest class
+
+
+def seen(answer: Answers, labels: torch.Tensor) -> Seen:
+    "An answer, measured."
+    values, confidence, chosen, start = {name: [] for name in METRICS}, [], [], 0
+    for part in answer.parts():
+        mine = labels[start : start + len(part)]
+        start += len(part)
+        for name, metric in METRICS.items():
+            values[name].append(metric.of(part, mine))
+        sure, likeliest = F.softmax(part, 1).max(1)
+        confidence.append(sure)
+        chosen.append(likeliest)
+    values = {name: torch.cat(found) for name, found in values.items()}
+    kept = answer._replace(logits=None, instead=())
+    return Seen(kept, values, torch.cat(confidence), torch.cat(chosen))
+
+
+@torch.no_grad()
+def all_seen(
+    model,
+    features,
+    environments: Environments,
+    adapted: dict = {},  # from `prl.control.adapt.adapt_each`
+) -> list:  # of Seen
+    "Every answer, measured once for all tables; of many classes this is most of an evaluation."
+    given = answers(model, features, environments.priors, adapted)
+    given = tqdm(given, "answers", unit="answer", delay=5, leave=False)
+    return [seen(answer, environments.labels) for answer in given]
 
 # %% ../nbs/09_evaluate.ipynb #e3997c10
 def column(preference: str, prior: str, environment: str, metric: str = "accuracy") -> str:
@@ -146,17 +194,13 @@ def column(preference: str, prior: str, environment: str, metric: str = "accurac
 
 
 def correct_table(
-    model,
-    features,
-    environments: Environments,
-    adapted: dict = {},  # from `prl.control.adapt.adapt_each`
+    every: list,  # of `Seen`
 ) -> pd.DataFrame:  # a row for each test image; bool where the metric is accuracy
     "The value of each test image under each answer: what paired comparisons of methods rest on."
     columns = {}
-    for a in answers(model, features, environments.priors, adapted):
-        for name, metric in METRICS.items():
-            values = metric.of(a.logits, environments.labels).numpy()
-            columns[column(a.preference, a.prior, a.environments[0], name)] = values
+    for a, values, *_ in every:
+        for name, found in values.items():
+            columns[column(a.preference, a.prior, a.environments[0], name)] = found.numpy()
     return pd.DataFrame(columns)
 
 # %% ../nbs/09_evaluate.ipynb #582adce5
@@ -184,7 +228,7 @@ def try_all(
     correct = torch.cat(
         [
             (predict(features, model.head(a.to(device))) == labels[:, None]).T.cpu()
-            for a in alphas.split(at_once)
+            for a in tqdm(alphas.split(at_once), "dial", delay=5, leave=False)
         ]
     )
     return Tried([label for label, p in points.items() for _ in p], alphas, correct)
@@ -207,10 +251,8 @@ def grid_rows(tried: Tried, environments: Environments) -> list:
 
 # %% ../nbs/09_evaluate.ipynb #77794072
 def answer_rows(
-    model,
-    features,
+    every: list,  # of `Seen`
     environments: Environments,
-    adapted: dict = {},  # from `prl.control.adapt.adapt_each`
 ) -> list:
     "Every metric by group, and calibration, of every answer."
     rows = []
@@ -220,9 +262,7 @@ def answer_rows(
         for estimator in ESTIMATORS
         for e in environments.priors
     }
-    for a in answers(model, features, environments.priors, adapted):
-        values = {name: metric.of(a.logits, labels) for name, metric in METRICS.items()}
-        confidence, chosen = F.softmax(a.logits, 1).max(1)
+    for a, values, confidence, chosen in every:
         for environment, estimator in itertools.product(a.environments, ESTIMATORS):
             about = a.preference, a.alpha, environment, estimator, a.prior
             weights = by_group[environment, estimator]
@@ -259,6 +299,7 @@ def evaluate(
     environments: Environments,  # of those images
     adapted: dict = {},  # from `prl.control.adapt.adapt_each`
     tried: Tried = None,  # from `try_all`; None computes it
+    every: list = None,  # from `all_seen`; None computes it
 ) -> pd.DataFrame:  # values in percent
     "All rows of a model: what it answers, what it says of itself, and of a dial every setting."
     labels = environments.labels
@@ -269,7 +310,8 @@ def evaluate(
         )
     if not features.isfinite().all():
         raise ValueError("features are not finite: the model's weights have diverged")
-    rows = answer_rows(model, features, environments, adapted)
+    every = every or all_seen(model, features, environments, adapted)
+    rows = answer_rows(every, environments)
     rows += found_rows(model, features, environments, adapted)
     if model.controllable:
         rows += grid_rows(tried or try_all(model, features, labels), environments)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RATIOS', 'class_counts', 'shifted_counts', 'by_frequency', 'prior', 'reverse', 'vertex_priors', 'total_variation',
-           'prior_gap', 'shot_groups', 'subset', 'environments', 'named_ratios', 'sampled']
+           'prior_gap', 'shot_groups', 'by_class', 'subset', 'environments', 'named_ratios', 'sampled']
 
 # %% ../nbs/01_longtail.ipynb #b04a101f
 import math
@@ -116,6 +116,14 @@ def shot_groups(
     return {"many": many, "medium": ~(many | few), "few": few}
 
 # %% ../nbs/01_longtail.ipynb #c4f60fda
+def by_class(
+    labels,  # (N,) class numbers
+) -> list:  # of (n,), sorted, for each class
+    "The places of each class, found in one pass."
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(labels))[:-1])
+
+
 def subset(
     labels,  # (N,) class number of each image
     imbalance_ratio: float,  # of the subset
@@ -139,8 +147,8 @@ def subset(
     if as_field:
         return np.sort(sampled(labels, needed, seed))
     chosen = [
-        np.random.default_rng([seed, c]).permutation(np.flatnonzero(labels == c))[:n]
-        for c, n in enumerate(needed)
+        np.random.default_rng([seed, c]).permutation(members)[:n]
+        for c, (members, n) in enumerate(zip(by_class(labels), needed))
     ]
     return np.sort(np.concatenate(chosen))
 

@@ -19,7 +19,7 @@ from .control.reach import movement, warn_still
 from .data.environments import Environments
 from .data.kept import read_json, read_table, write_json, write_table
 from .data.storage import atomic_write, hold, places, project_path
-from .evaluate import Tried, correct_table, evaluate, try_all
+from .evaluate import Tried, all_seen, correct_table, evaluate, try_all
 from .fit.config import Config
 from .fit.naming import differences, first_stage, identity, run_folder, setting_of
 from .fit.origin import kept_place
@@ -139,8 +139,9 @@ def examine(
         if model.controllable:
             tried = try_all(model, features, environments.labels, config.simplex_steps)
             dial = movement(model, features)
-        rows = evaluate(model, features, environments, found, tried)
-        write(run, rows, correct_table(model, features, environments, found), tried, dial)
+        every = all_seen(model, features, environments, found)
+        rows = evaluate(model, features, environments, found, tried, every)
+        write(run, rows, correct_table(every), tried, dial)
     warn_still(run.folder.name, dial)
     return rows
 

@@ -12,6 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..longtail import by_class
+
 # %% ../../nbs/05_data/parts.ipynb #04090f6e
 PARTS = {
     "train": ("train", "training"),
@@ -54,8 +56,8 @@ def split_classes(
 ) -> tuple:  # sorted indices of those that stay, and of those held out
     "Of each class, shuffled, the last images are held out."
     stay, held = [], []
-    for c in range(int(labels.max()) + 1):
-        index = np.random.default_rng([seed, c]).permutation(np.flatnonzero(labels == c))
+    for c, members in enumerate(by_class(labels)):
+        index = np.random.default_rng([seed, c]).permutation(members)
         cut = len(index) - held_per_class(len(index))
         stay.append(index[:cut])
         held.append(index[cut:])
