@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from .estimate import estimate, labelled, log_likelihood
 from .guard import why_not
 from ..data.environments import Environments
-from ..evaluate import log_target
 from ..method.registry import METHODS
 from ..method.sade import random_views
+from ..model.asked import log_target
 from ..preference import edge, grid, named
 
 log = logging.getLogger("prl")

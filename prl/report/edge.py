@@ -9,9 +9,9 @@ __all__ = ['edge_prior', 'by_tail_weight', 'edge_table']
 import numpy as np
 import pandas as pd
 
-from ..evaluate import EDGE
 from ..interval import bootstrap
 from ..longtail import prior, reverse
+from ..model.asked import EDGE
 from .answers import in_order
 from .compare import plus_minus
 from .systems import title
