@@ -16,6 +16,9 @@ test: $(BIN)/installed ## style, notebooks and tests in minutes; ARGS=--slow for
 properties: $(BIN)/installed ## what holds for any input, tried on a hundred times as many inputs as `make test` draws
 	@$(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile=long -n 0 $(ARGS)
 
+campaign: $(BIN)/installed ## kill, cut and damage runs for some minutes, and count what is lost; ARGS="seed=1 minutes=30"
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/campaign.py report=reports/campaign.md $(ARGS)
+
 study: $(BIN)/installed ## keep the study's long runs going, at low priority, until a signal; ARGS=state says how far they are, ARGS=bring collects records; ARGS="go threads=2 runs=FOLDER"
 	@$(BIN)/python -m prl study $(or $(ARGS),go)
 
@@ -62,4 +65,4 @@ $(BIN)/sphinx-build: $(BIN)/installed
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	@touch $@
 
-.PHONY: help train test properties study reports docs benchmark gpu export
+.PHONY: help train test campaign properties study reports docs benchmark gpu export

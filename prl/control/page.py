@@ -15,7 +15,7 @@ from pathlib import Path
 from .cache import described, read_cache
 from .portable import Cache
 from .solution import read_solution
-from ..data.checksum import verify
+from ..data.checksum import UNSEALED, seal, verify
 from ..data.dataset import SOURCES
 from ..data.kept import read_checkpoint
 from ..data.storage import atomic_write, project_path
@@ -76,10 +76,11 @@ def export_page(
         "run": html.escape(cache.about["run"]),
         "data": html.escape(data),
         "images": f"{len(cache.labels):,}",
+        "checksum": UNSEALED,
         "css": asset("dial.css"),
         "js": asset("dial.js"),
         "cache": base64.b64encode(content(cache, pictures)).decode(),
     }
     page = re.sub(r"\{\{(\w+)\}\}", lambda part: parts[part[1]], asset("dial.html"))
-    atomic_write(path, page.encode())
+    atomic_write(path, seal(page.encode()))
     return path
