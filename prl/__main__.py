@@ -112,7 +112,8 @@ def train(given: Given = None):
     """
     from prl.study import shell
 
-    shell.train(given or [])
+    with told():
+        shell.train(given or [])
 
 
 @app.command()

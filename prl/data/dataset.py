@@ -102,8 +102,16 @@ class Data:
         return digest.hexdigest()[:16]
 
 # %% ../../nbs/05_data/dataset.ipynb #c53a5c64
-def _need_training(parts: dict, names: list) -> None:  # part -> Images
+def _need_training(
+    parts: dict,  # part -> Images
+    names: list,
+    left_out: Tally,
+) -> None:
     "A class that no image trains is an error."
+    gone = left_out.files
+    why = "Is one class spelt in two ways?"
+    if gone:
+        why = f"{len(gone)} files are missing or cannot be read, the first {gone[0]}."
     trained = set(parts["train"].labels.tolist())
     for part in ("test", "validation"):
         if parts[part] is None:
@@ -112,14 +120,14 @@ def _need_training(parts: dict, names: list) -> None:  # part -> Images
         if only:
             raise ValueError(
                 f"{len(only)} class(es) have images in the {part} part and not in the training "
-                f"part: {', '.join(only[:5])}; every class needs a training image. Is one class "
-                "spelt in two ways? Add training images, or give leave_out with these names"
+                f"part: {', '.join(only[:5])}; every class needs a training image. "
+                f"{why} Add training images, or give leave_out with these names"
             )
     without = [name for c, name in enumerate(names) if c not in trained]
     if without:
         raise ValueError(
-            f"no training image of {len(without)} class(es), {', '.join(without[:5])}: "
-            "add images or remove the class"
+            f"no training image of {len(without)} class(es), {', '.join(without[:5])}: add images, "
+            "or give leave_out with these names" + (f". {why}" if gone else "")
         )
 
 
@@ -216,8 +224,13 @@ def _contents(source: Source, reading: Reading) -> Contents:
             f"group_column is {reading.group_column!r}, but dataset is {source.name!r}, which has "
             "no columns: leave it out, or write a table (dataset 'list')"
         )
+    if len(found.class_names) < 2:
+        raise ValueError(
+            f"the only class is {found.class_names[0]!r}: expected two or more. "
+            "Is label_column the column of the classes?"
+        )
     parts = dict(train=found.train, test=found.test, validation=found.validation)
-    _need_training(parts, found.class_names)
+    _need_training(parts, found.class_names, reading.tally)
     return found
 
 # %% ../../nbs/05_data/dataset.ipynb #c57861d9
