@@ -40,7 +40,15 @@ def _black_below_white(levels: list) -> list:
     return levels
 
 
-Levels = Annotated[list[float], AfterValidator(_black_below_white)]
+def _numbers(given):
+    "What papermill and a shell pass on as text, `[0,4095]`, as numbers."
+    try:
+        return list(map(float, _split(given))) if isinstance(given, str) else given
+    except ValueError:
+        return given  # its type is the error
+
+
+Levels = Annotated[list[float], BeforeValidator(_numbers), AfterValidator(_black_below_white)]
 
 # %% ../../nbs/08_fit/field.ipynb #d7f1d696
 RECIPE = ...  # in the place of a default: the data set's recipe has the value
