@@ -325,7 +325,7 @@ ABOUT = (
 
 
 def main(seed: int = 0, minutes: float = 10, report: str = "") -> int:
-    draw, began, outcomes = random.Random(seed), time.monotonic(), []
+    draw, outcomes = random.Random(seed), []
 
     def count(kind, outcome):
         outcomes.append((kind, outcome))
@@ -335,6 +335,7 @@ def main(seed: int = 0, minutes: float = 10, report: str = "") -> int:
     with tempfile.TemporaryDirectory() as home:
         faults = Faults(Path(home).resolve(), draw)
         folder = leave_everything(Path(home) / "harmed")
+        began = time.monotonic()
         for outcome in damage(folder, draw, began + 15 * minutes):
             count(*outcome)
         count("read-only folder", faults.read_only())
