@@ -160,7 +160,7 @@ class Faults:
     def full_disk(self) -> str:
         "Files end at some size, as on a disk that is full."
         case, where = self.draw.choice(list(TRAINED)), self.fresh()
-        most = int(10 ** self.draw.uniform(2.5, 5.5))
+        most = int(10 ** self.draw.uniform(4.3, 5.7))  # bytes; what is said needs some too
 
         def without_room():
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
@@ -212,9 +212,13 @@ class Faults:
 
 
 def whole_zip(path) -> str:
-    with zipfile.ZipFile(path) as file:
-        if file.testzip():
-            raise ValueError(f"{path} is damaged")
+    try:
+        with zipfile.ZipFile(path) as file:
+            broken = file.testzip()
+    except Exception as error:  # of every kind
+        broken = error
+    if broken:
+        raise ValueError(f"{path} is damaged ({broken})")
     return "whole"
 
 
