@@ -59,7 +59,7 @@ def digest(*parts) -> str:
     found = hashlib.sha256()
     for part in parts:
         tensor = isinstance(part, torch.Tensor)
-        found.update(part.contiguous().numpy().tobytes() if tensor else str(part).encode())
+        found.update(part.detach().contiguous().numpy().tobytes() if tensor else str(part).encode())
     return found.hexdigest()[:16]
 
 
