@@ -103,6 +103,8 @@ def clear(
     "Which systems lie above or below the rival with an interval that leaves zero out."
     column = table.columns[-1]
     by, rival = column.split(" above ", 1)
+    if not any("(" in cell for cell in table[column]):
+        return f"One split: no difference to {rival} has an interval."
     groups = by_clearness(table[column])
     names = {"above": groups["further"], "below": groups["less far"]}
     said = [f"{', '.join(names[side])} {side} {rival}" for side in names if names[side]]
