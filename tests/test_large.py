@@ -149,7 +149,7 @@ def test_an_image_that_cannot_be_read_from_the_third_epoch_on(tmp_path, monkeypa
             continue
         with pytest.raises(ValueError, match="field0/5.jpg.*unreadable='skip'"):
             fit(config)
-        assert prl.load(run_folder(config))
+        assert prl.load(run_folder(config), stopped=True)
         assert not (run_folder(config) / "history.parquet").exists()
         with pytest.raises(ValueError, match="it saw other images"):
             fit(config)
