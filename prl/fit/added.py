@@ -87,11 +87,8 @@ def add_class(
     row = prototype(seen[..., :width], others[..., :width])
     names, counts = [*model.class_names, name], [*model.train_counts, len(seen)]
     plain = [0.0] * len(model.phi.mean), [1.0] * len(model.phi.mean)  # the weights bring theirs
-    new, had = (
-        METHODS[model.config.method].build(model.config, names, counts, *plain),
-        model.state_dict(),
-    )
-    wanted = new.state_dict()
+    new = METHODS[model.config.method].build(model.config, names, counts, *plain)
+    wanted, had = new.state_dict(), model.state_dict()
     new.load_state_dict({k: _widened(k, had[k].cpu(), v, row) for k, v in wanted.items()})
     new.view = model.view
     return new.to(model.log_prior.device).eval()
