@@ -64,7 +64,7 @@ WHOLE = TWICE | {
         "60 images",
     ),
     "benchmark": (dict(width="reduced", classes=10), dict(only="use", classes=5), " 5 classes"),
-    "worth": (dict(epochs=1), dict(methods=["softmax"], splits=1), ", 1 splits"),
+    "worth": (dict(epochs=1), dict(methods=["softmax"], splits=1), ", 1 split,"),
 }
 WRONG = [  # notebook, what papermill gives it, what the error says
     ("train", dict(epohcs=3), "unknown parameter 'epohcs'; did you mean 'epochs'"),
