@@ -16,6 +16,6 @@ def save_pretrained(trained, folder, licence="unknown", overwrite=False):
 
 
 def add_class(model, name, images, beside, column="image"):
-    "A model that knows one class more, without training; see `prl.fit.added.add_class`."
-    from prl.fit.added import add_class
+    "A model that knows one class more, without training; see `prl.fit.new_class.add_class`."
+    from prl.fit.new_class import add_class
     return add_class(model, name, images, beside, column)

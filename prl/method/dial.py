@@ -39,6 +39,9 @@ class DialHeads(nn.Module):
     def log_target(self, alpha):
         return (1 - self.t(alpha))[..., None] * self.log_prior
 
+    def with_class(self, row, place):  # the offset follows from the counts
+        return {f"base.{k}": v for k, v in self.base.with_class(row, place).items()}
+
     def forward(self, alpha):  # (..., 3) on the simplex -> (..., branches, C, d + 1)
         head = self.base()
         if self.base.bias is None:

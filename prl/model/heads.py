@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .hypernet import start_head
+from .hypernet import start_head, with_row
 
 # %% ../../nbs/06_model/heads.ipynb #41b7285c
 class FixedHeads(nn.Module):
@@ -41,6 +41,9 @@ class FixedHeads(nn.Module):
 
     def log_target(self, alpha=None):
         return self.target
+
+    def with_class(self, row, place):  # (branches, d) -> weights of a cosine head of one class more
+        return {"weight": with_row(self.weight.detach(), row, place)}
 
     def forward(self, alpha=None):  # (branches, C, d), linear (branches, C, d + 1)
         if self.bias is None:

@@ -154,7 +154,7 @@ class Model(nn.Module):
         return predict(self, images, preference, top, **more)
 
     def add_class(self, name, images, beside, column: str = "image"):
-        "A model that knows one class more, without training; see `prl.fit.added.add_class`."
+        "A model that knows one class more, without training; see `prl.fit.new_class.add_class`."
         return prl.add_class(self, name, images, beside, column)
 
     def specialist(self, preference=None):
