@@ -6,6 +6,8 @@
 __all__ = ['prototype', 'extended', 'check_new', 'add_class']
 
 # %% ../../nbs/08_fit/new_class.ipynb #fef0ac26
+import copy
+
 import torch
 import torch.nn.functional as F
 
@@ -33,12 +35,13 @@ def extended(
     names, counts = list(model.class_names), list(model.train_counts)
     names.insert(place, name)
     counts.insert(place, count)
-    plain = [0.0] * len(model.phi.mean), [1.0] * len(model.phi.mean)  # the weights bring theirs
-    new = METHODS[model.config.method].build(model.config, names, counts, *plain)
-    row = row.to(model.log_prior.device)
-    heads = {f"head.{k}": v for k, v in model.head.with_class(row, place).items()}
-    new.load_state_dict(model.state_dict() | heads)
-    new.view = model.view
+    config, phi = model.config, copy.deepcopy(model.phi)
+    prior = torch.tensor(counts) / sum(counts)
+    about = len(row), len(names), phi.backbone.dim, prior.log()
+    head = METHODS[config.method].head(config, *about)
+    head.load_state_dict(model.head.with_class(row.to(model.log_prior.device), place))
+    new = type(model)(phi, head, names, counts, model.regimes, model.tau, model.scale)
+    new.by_regime, new.config, new.view = model.by_regime, config, model.view
     return new.to(model.log_prior.device).eval()
 
 # %% ../../nbs/08_fit/new_class.ipynb #1c50c35e
