@@ -17,7 +17,7 @@ properties: $(BIN)/installed ## what holds for any input, tried on a hundred tim
 	@$(BIN)/python -m pytest tests/test_properties.py --hypothesis-profile=long -n 0 $(ARGS)
 
 campaign: $(BIN)/installed ## kill, cut and damage runs for some minutes, and count what is lost; ARGS="seed=1 minutes=30"
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/campaign.py report=reports/campaign.md $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/campaign report=reports/campaign.md $(ARGS)
 
 study: $(BIN)/installed ## keep the study's long runs going, at low priority, until a signal; ARGS=state says how far they are, ARGS=bring collects records; ARGS="go threads=2 runs=FOLDER"
 	@$(BIN)/python -m prl study $(or $(ARGS),go)

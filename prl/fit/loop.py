@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ..data.batches import on_device
 from ..data.dataset import SOURCES, Data, load_data
+from ..data.images import reader_lost
 from ..data.overlap import overlap
 from ..data.storage import hold
 from .checkpoint import trained
@@ -137,7 +138,7 @@ def under_way(
         data = data or load_data(config)
     for one in configs:
         _train_first(one, data)
-    with contextlib.ExitStack() as held, computing_on(device, config.threads):
+    with reader_lost(), contextlib.ExitStack() as held, computing_on(device, config.threads):
         for folder in sorted(map(run_folder, configs)):
             if not rank():
                 held.enter_context(hold(folder))

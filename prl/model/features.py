@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save
 from tqdm.auto import tqdm
 
-from ..data.images import Files, at_once, content, parts
+from ..data.images import Files, at_once, content, parts, reader_lost
 from ..data.kept import read_checkpoint, write_tensors
 from ..data.storage import atomic_write
 from .frozen import features_beside, frozen_features
@@ -48,6 +48,7 @@ def _passed(model, images, cache, batch_size):  # (N, branches, d), on the CPU
     return torch.cat(found)
 
 
+@reader_lost()
 @torch.no_grad()
 def test_features(
     model,
