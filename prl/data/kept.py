@@ -7,6 +7,7 @@ __all__ = ['as_json', 'write_json', 'read_json', 'write_tensors', 'read_checkpoi
 
 # %% ../../nbs/05_data/kept.ipynb #988c21ec
 import contextlib
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -53,31 +54,55 @@ def read_json(
     found.pop("checksum", None)
     return found
 
+# %% ../../nbs/05_data/kept.ipynb #11e3e955
+_CURE = "copy it anew, or, to train again, remove it with the other .safetensors beside it"
+_ALONE = "checksum_of_metadata"  # large files are asked for their metadata often
+
 # %% ../../nbs/05_data/kept.ipynb #11b1f376
+def _digest(described: dict) -> str:  # of metadata; as JSON
+    text = json.dumps({k: described[k] for k in sorted(described)})
+    return json.dumps(hashlib.sha256(text.encode()).hexdigest())
+
+
 def write_tensors(
     path: Path,
     tensors: dict,  # name -> tensor
     about: dict = {},  # what else is to know, for JSON
 ) -> None:
-    "Write a safetensors file whole, with a checksum."
-    described = {k: json.dumps(v) for k, v in (about | {"checksum": UNSEALED}).items()}
+    "Write a safetensors file whole, with a checksum of all of it and one of `about`."
+    described = {k: json.dumps(v) for k, v in about.items()}
+    described[_ALONE] = _digest(described)
+    described["checksum"] = json.dumps(UNSEALED)
     atomic_write(path, seal(save({k: v.contiguous() for k, v in tensors.items()}, described)))
+
+
+def _about_is_whole(path) -> bool | None:  # None: nobody can tell without all of the file
+    with contextlib.suppress(SafetensorError), safe_open(path, framework="pt") as file:
+        described = file.metadata() or {}
+        described.pop("checksum", None)
+        checksum = described.pop(_ALONE, None)
+        return None if checksum is None else checksum == _digest(described)
+    return None
 
 
 def read_checkpoint(
     path,
-    weights: bool = True,  # False: the metadata alone
+    weights: bool = True,  # False: the metadata alone, whatever lies behind it
 ) -> tuple:  # metadata, name -> tensor
     "A safetensors file, whole or a clear error."
-    cure = "copy it anew, or, to train again, remove it with the other .safetensors beside it"
-    verify(path, cure)
+    whole = None if weights else _about_is_whole(path)
+    if whole is None:
+        verify(path, _CURE)
+    elif not whole:
+        raise damaged(path, CHANGED, _CURE)
     try:
         with safe_open(path, framework="pt") as file:
             metadata = {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
-            metadata.pop("checksum", None)
+            for name in ("checksum", _ALONE):
+                metadata.pop(name, None)
             return metadata, {k: file.get_tensor(k) for k in file.keys() if weights}
     except (SafetensorError, ValueError, RecursionError) as error:
-        raise damaged(path, f"or no checkpoint of prl: {error}", cure) from error
+        raise damaged(path, f"or no checkpoint of prl: {error}", _CURE) from error
 
 # %% ../../nbs/05_data/kept.ipynb #8c3d8d43
 def write_table(path: Path, frame: pd.DataFrame) -> None:

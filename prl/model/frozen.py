@@ -21,6 +21,7 @@ from safetensors import safe_open
 from tqdm import tqdm
 
 from ..data.images import Files, at_once
+from ..data.checksum import verify
 from ..data.kept import read_checkpoint, write_tensors
 from ..data.storage import hold
 from ..data.variants import image_digests, variants
@@ -36,6 +37,7 @@ class FeatureCache:
         self.place = {}  # (digest, variant) -> part, row, column
         for part in sorted(self.folder.glob("*.safetensors")):
             with contextlib.suppress(ValueError):  # a damaged part is made anew
+                verify(part)
                 self._index(part)
 
     def _index(self, part):
