@@ -20,8 +20,8 @@ import torch
 from safetensors import safe_open
 from tqdm import tqdm
 
-from ..data.images import Files, at_once
 from ..data.checksum import verify
+from ..data.images import Files, at_once
 from ..data.kept import read_checkpoint, write_tensors
 from ..data.storage import hold
 from ..data.variants import image_digests, variants
