@@ -49,6 +49,11 @@ TWICE = {
         dict(methods=["dial"]),
         "post-hoc dial",
     ),
+    "fewshot": (
+        dict(methods=["softmax"], draws=1, epochs=1, rare=[1], late=[2], late_classes=1, tuning=1),
+        dict(methods=["dial"], rare=[5]),
+        "post-hoc dial",
+    ),
 }
 # the same with all systems and parts that the notebook has; tested from the project's root
 WHOLE = TWICE | {
@@ -65,6 +70,7 @@ WHOLE = TWICE | {
     ),
     "benchmark": (dict(width="reduced", classes=10), dict(only="use", classes=5), " 5 classes"),
     "worth": (dict(epochs=1), dict(methods=["softmax"], splits=1), ", 1 split,"),
+    "fewshot": (dict(epochs=1), dict(methods=["softmax"], draws=1), ", 1 draw,"),
 }
 WRONG = [  # notebook, what papermill gives it, what the error says
     ("train", dict(epohcs=3), "unknown parameter 'epohcs'; did you mean 'epochs'"),
@@ -86,6 +92,8 @@ WRONG = [  # notebook, what papermill gives it, what the error says
     ("report", dict(datasets="digits"), "did you mean 'dataset'"),
     ("worth", dict(splits=0), "splits is 0"),
     ("worth", dict(validation_fraction=0.0), "no validation part"),
+    ("fewshot", dict(rare=[0]), "images is 0"),
+    ("fewshot", dict(late=[900]), "0 classes have 900 training images"),
     ("benchmark", dict(only="trian"), "expected all or some of train, tried"),
     (
         "benchmark",
