@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from ..data.bits import beyond_one
 from ..data.find import find_images
 from ..data.images import at_once
 from ..data.view import Seen, View, seen
-from .network import beyond_one
 
 log = logging.getLogger("prl")
 
