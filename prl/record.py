@@ -223,7 +223,7 @@ def whole(
         return False
     record = read(folder)
     same = fingerprint in (None, record["fingerprint"])
-    return same and not differences(record["config"], config)
+    return same and not differences(record, config)
 
 
 def record_folder(config: Config) -> Path:

@@ -256,7 +256,7 @@ def claim(
     about = [read_json(record)] if record.exists() else []
     if checkpoint.exists():
         about.append(read_checkpoint(checkpoint, weights=False)[0])
-    different = [d for a in about for d in differences(a.get("config", {}), config)]
+    different = [d for a in about for d in differences(a, config)]
     if checkpoint.exists() and about[-1].get("fingerprint") != fingerprint:
         different.append("it saw other images")
     if different:

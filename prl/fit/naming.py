@@ -22,7 +22,7 @@ from .field import FIRST, IMAGES, OF_METHOD, UNNAMED
 from .machine import commit
 from .parts import fields_of, marked
 from ..method.registry import METHODS
-from ..model.weights import preparation
+from ..model.weights import preparation, weights_digest
 
 # %% ../../nbs/08_fit/naming.ipynb #4f627a72
 def identity(config: Config) -> dict:
@@ -183,20 +183,30 @@ def config_in(
 def _same(name: str, there, here) -> bool:
     if name == "first" and None not in (there, here):
         return project_path(there).resolve() == project_path(here).resolve()
+    if name == "weights" and None not in (there, here):
+        return Path(there).name == Path(here).name
     return there == here
 
 
-def differences(kept: dict, config: Config) -> list:  # in words; empty for the same run
-    "How a stored config differs from another."
+def differences(
+    about: dict,  # a record, or what a checkpoint says of itself
+    config: Config,
+) -> list:  # in words; empty for the same run
+    "How a run on disk differs from that of a config."
     try:
-        there = identity(stored(kept))
+        there = identity(stored(about.get("config", {})))
     except ValueError as error:
         return [f"its config is of another version of prl ({error})"]
-    return [
+    found = [
         f"{k} is {there[k]!r} there and {v!r} here"
         for k, v in identity(config).items()
         if not _same(k, there[k], v)
     ]
+    before = about.get("made_by", about).get("weights_sha256")
+    now = weights_digest(config.weights)
+    if None not in (before, now) and before != now:
+        found.append(f"{config.weights} was another file (SHA-256 {before[:8]}, now {now[:8]})")
+    return found
 
 # %% ../../nbs/08_fit/naming.ipynb #02f77861
 def run_folder(config: Config) -> Path:
@@ -207,5 +217,5 @@ def run_folder(config: Config) -> Path:
     images = project_path(config.data_root).resolve().name
     earlier = folder.with_name(_whole_name(config, f"{config.dataset}_{images}"))
     record = earlier / "record.json"
-    same = record.exists() and not differences(read_json(record)["config"], config)
+    same = record.exists() and not differences(read_json(record), config)
     return earlier if same else folder

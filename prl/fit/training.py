@@ -32,6 +32,7 @@ from .step import Average, Counted, Tally, learning_rate, stage_of, update
 from .watch import TEST, looks, test_accuracy
 from ..method.contract import DEFERRED
 from ..method.registry import METHODS
+from ..model.weights import weights_digest
 from ..preference import EXPERTS
 
 # %% ../../nbs/08_fit/training.ipynb #a8d7c444
@@ -232,8 +233,11 @@ class Training(Progress):
             *self.data.left_out.files,
             *getattr(self.data.train.images, "skipped", []),
         }
+        started = self.made_by.get("weights_sha256") or weights_digest(self.config.weights)
         self.made_by = made_by(self.device, self.bf16, self.beside) | {"processes": processes()}
         self.made_by |= self.in_data | self.in_evaluation
+        if started:
+            self.made_by["weights_sha256"] = started
         if self.computed:
             self.made_by["feature_seconds"] = round(self.feature_seconds, 1)
         if left_out:

@@ -123,7 +123,8 @@ def table(
 
 # %% ../../nbs/13_report/compare.ipynb #7a57877e
 def markdown(frame: pd.DataFrame) -> str:
-    "A table that shows its bold figures."
+    "A table that shows its bold figures, and a dash where there is none."
+    frame = frame.astype(object).where(frame.notna(), "–")
     words = [frame[c].astype(str).str.contains("[a-z]").any() for c in frame]
     lines = [
         [frame.index.name or "", *map(str, frame.columns)],
