@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEASURES', 'SHOWN', 'measured', 'best_setting', 'nearest_setting', 'paired', 'at_settings', 'beside_rival', 'clear',
-           'plot_worth']
+           'compared', 'plot_worth']
 
 # %% ../../nbs/13_report/worth.ipynb #4e52a163
 import matplotlib.pyplot as plt
@@ -113,9 +113,17 @@ def clear(
     return f"Clear of zero in {by}: {'; '.join(said)}."
 
 # %% ../../nbs/13_report/worth.ipynb #21b56af6
-def _along(splits):  # mean over the splits of overall and balanced at each setting
-    each = [[measured(p, one.test_labels) for p in one.test] for one in splits]
-    return [np.mean([[m[k] for m in split] for split in each], 0) for k in MEASURES[:2]]
+def compared(
+    one: Answered,  # of any system
+) -> list:  # two names of `measured`
+    "What a frontier is drawn of."
+    even = len(set(np.bincount(one.test_labels))) == 1
+    return ["many", "few"] if even and {"many", "few"} <= one.groups.keys() else MEASURES[:2]
+
+
+def _along(splits, names):  # mean over the splits of measures at each setting
+    each = [[measured(p, one.test_labels, one.groups) for p in one.test] for one in splits]
+    return [np.mean([[m[k] for m in split] for split in each], 0) for k in names]
 
 
 SHOWN = 10.0  # points of overall accuracy below the best, where lines end
@@ -126,21 +134,23 @@ def plot_worth(
     systems: dict,  # name -> Answered, one for each split
     title: str = "",
 ):
-    "Balanced against overall accuracy: lines of dials, points of fixed classifiers."
+    "Two accuracies against each other: lines of dials, points of fixed classifiers."
     fig, axis = plt.subplots(figsize=(8, 4.8))
     palette = sns.color_palette("colorblind", len(systems))
-    lines = {name: _along(splits) for name, splits in systems.items()}
-    least = max(max(overall) for overall, _ in lines.values()) - SHOWN
+    x, y = compared(next(iter(systems.values()))[0])
+    lines = {name: _along(splits, ["overall", x, y]) for name, splits in systems.items()}
+    least = max(max(overall) for overall, *_ in lines.values()) - SHOWN
     for k, (name, splits) in enumerate(systems.items()):
-        overall, balanced = lines[name]
+        overall, *place = lines[name]
         style = dict(color=palette[k], ls=("-", "--", "-.")[k % 3], label=name)
         if len(overall) == 1:
-            axis.plot(overall, balanced, "oDv^P"[k % 5], **style | {"ls": ""}, ms=7)
+            axis.plot(*place, "oDv^P"[k % 5], **style | {"ls": ""}, ms=7)
             continue
         seen = overall >= least
-        axis.plot(overall[seen], balanced[seen], **style, lw=2)
-        chosen = at_settings({name: splits}, best_setting)[MEASURES].mean()
-        axis.plot(*chosen[MEASURES[:2]], "s", color=palette[k], ms=8, mec="black")
-    axis.set(xlabel="overall accuracy, %", ylabel="balanced accuracy, %", title=title)
+        axis.plot(*(values[seen] for values in place), **style, lw=2)
+        chosen = at_settings({name: splits}, best_setting)[[x, y]].mean()
+        axis.plot(*chosen, "s", color=palette[k], ms=8, mec="black")
+    of_group = "accuracy of {}-shot classes, %" if x == "many" else "{} accuracy, %"
+    axis.set(xlabel=of_group.format(x), ylabel=of_group.format(y), title=title)
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
