@@ -10,6 +10,7 @@ import ast
 import contextlib
 import json
 import logging
+import math
 import os
 import sys
 from pathlib import Path
@@ -115,7 +116,9 @@ def train(given: list) -> None:
     if first:
         examine(run)
         cost = f"{budget(config, run.made_by)}, {run.history.seconds.sum():.0f} s"
-        print(f"{run.folder}: {cost}, loss {run.history.loss.iloc[-1]:.3f}", flush=True)
+        loss = run.history.loss.iloc[-1]
+        with_loss = "" if math.isnan(loss) else f", loss {loss:.3f}"  # of a method without steps
+        print(f"{run.folder}: {cost}{with_loss}", flush=True)
 
 # %% ../../nbs/12_study/shell.ipynb #4cea4385
 _SHOWN = 40  # rows of a table that is printed
