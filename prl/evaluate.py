@@ -188,7 +188,8 @@ def try_all(
     points = {"grid": grid(steps), "edge": edge(steps, model.regimes)}
     alphas = torch.cat(list(points.values()))
     device = model.log_prior.device
-    at_once = max(1, 2**26 // (features[0].numel() * len(model.class_names)))  # heads of 256 MiB
+    # heads of 16 MiB: the bar moves every few seconds, also with 10,000 classes
+    at_once = max(1, 2**22 // (features[0].numel() * len(model.class_names)))
     features, labels = features.to(device), labels.to(device)
     correct = torch.cat(
         [
