@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 
 from .control.adapt import adapt_each
+from .control.margin import shares
 from .control.reach import movement, warn_still
 from .data.environments import Environments
 from .data.kept import read_json, read_table, write_json, write_table
@@ -88,7 +89,7 @@ def write(
     rows: pd.DataFrame,  # from `prl.evaluate.evaluate`
     correct: pd.DataFrame,  # from `prl.evaluate.correct_table`
     tried: Tried = None,  # from `prl.evaluate.try_all`, of a model with a dial
-    dial: dict = None,  # from `prl.control.reach.movement`, of a model with a dial
+    dial: dict = None,  # `movement` of a model with a dial, with its `shares` as "learnt"
 ) -> Path:  # of the record
     "Leave rows, correctness of each test image, and record in the run's folder."
     if tried is not None:
@@ -138,7 +139,7 @@ def examine(
         tried = dial = None
         if model.controllable:
             tried = try_all(model, features, environments.labels, config.simplex_steps)
-            dial = movement(model, features)
+            dial = movement(model, features) | {"learnt": shares(model, features)}
         every = all_seen(model, features, environments, found)
         rows = evaluate(model, features, environments, found, tried, every)
         write(run, rows, correct_table(every), tried, dial)
