@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from damage import damage, leave_everything
 from faults import Faults
+from tqdm import tqdm
 
 from prl.fit.machine import commit
 
@@ -33,14 +34,18 @@ def main(seed: int = 0, minutes: float = 10, report: str = "") -> int:
         faults = Faults(Path(home).resolve(), draw)
         folder = leave_everything(Path(home) / "harmed")
         began = time.monotonic()
-        for outcome in damage(folder, draw, began + 15 * minutes):
+        harmed = damage(folder, draw, began + 15 * minutes)
+        for outcome in tqdm(harmed, "damage", unit="file", leave=False):
             count(*outcome)
         count("read-only folder", faults.read_only())
         tries = faults.tries()
         order = [*tries]  # each once, then as it is drawn
-        while time.monotonic() - began < 60 * minutes or order:
-            kind = order.pop(0) if order else draw.choice(["killed", "killed", *tries])
-            count(kind, tries[kind]())
+        with tqdm(desc="runs", unit="fault") as bar:
+            while time.monotonic() - began < 60 * minutes or order:
+                kind = order.pop(0) if order else draw.choice(["killed", "killed", *tries])
+                bar.set_postfix_str(kind)
+                count(kind, tries[kind]())
+                bar.update()
     tried = Counter(kind for kind, _ in outcomes)
     survived = Counter(kind for kind, outcome in outcomes if outcome == "survived")
     lines = ["| fault | tried | survived | lost |", "|---|---|---|---|"]

@@ -22,6 +22,7 @@ from runs import (
     stopped,
     trained,
 )
+from tqdm import tqdm
 
 
 class Faults:
@@ -29,7 +30,7 @@ class Faults:
         self.home, self.draw, self.log = home, draw, home / "log.txt"
         self.seconds, self.expected, self.count = {}, {}, 0
         draw_photographs(home)
-        for case in TRAINED | WITH_OTHERS:
+        for case in tqdm(TRAINED | WITH_OTHERS, "undisturbed", unit="run", leave=False):
             began, where = time.monotonic(), home / case
             code = end(begin(self.log, start_of(case), case, where))
             assert code == 0, f"{case} fails undisturbed: {last_line(self.log)}"
@@ -43,7 +44,7 @@ class Faults:
             if case != READ_BY_TWO
         }
         return of_members | {
-            "a process that reads killed": self.lost_reader,
+            "a reading process killed": self.lost_reader,
             "killed": self.kill,
             "killed beside another": self.killed_beside,
             "two starters": self.two_starters,
@@ -160,7 +161,7 @@ class Faults:
         "A process that reads photographs is killed: the run says which, or goes on without it."
         case, where = READ_BY_TWO, self.fresh()
         front = begin(self.log, trained, case, where)
-        victim = kill_a_child(front, self.draw, self.draw.uniform(0, self.seconds[case]))
+        victim = kill_a_child(front, self.draw, self.draw.uniform(0, 0.7 * self.seconds[case]))
         code, said = end(front), last_line(self.log)
         if code and f"process {victim}" not in said:
             return f"{case}, {victim} was killed: {said}"
