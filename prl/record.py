@@ -210,7 +210,8 @@ def collect(
         tables.append(rows.assign(run=record["run"], budget=record["budget"], **about))
     if not tables:
         looked = " or ".join(map(str, places(path)))
-        raise FileNotFoundError(f"no record.json under {looked}: train a run first (make train)")
+        what = f"record of {', '.join(sorted(names)[:3])}" if names else "record.json"
+        raise FileNotFoundError(f"no {what} under {looked}: train a run first (make train)")
     return pd.concat(tables, ignore_index=True)
 
 # %% ../nbs/11_record.ipynb #c9de6937
