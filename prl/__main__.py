@@ -170,6 +170,34 @@ def predict(
 
 
 @app.command()
+def add(
+    run: Run,
+    name: Annotated[str, typer.Argument(help="of the new class")],
+    images: Annotated[
+        list[str], typer.Argument(help="of it: files, folders, patterns, or a table of paths")
+    ],
+    epochs: Annotated[
+        int, typer.Option(help="that the heads are trained afterwards (usual: none)")
+    ] = 0,
+    column: Annotated[str, typer.Option(help="of a table, with the paths")] = "image",
+    data_root: Where = None,
+):
+    """Give a trained run one class more, from a few photographs, without training it again.
+
+    What comes of it is a run beside it, which predict, explore, goal and export read.
+    A share of the photographs is kept to measure, as of the run's own.
+
+    \b
+    prl add photos-prl_offset-s0 Scarf scarves/
+    prl add photos-prl_offset-s0 Scarf scarves/ --epochs 10
+    """
+    from prl.study import shell
+
+    with told():
+        shell.add(run, name, images, epochs=epochs, column=column, data_root=data_root)
+
+
+@app.command()
 def explore(
     run: Run,
     page: Annotated[str, typer.Option(help="to write (usual: dial.html in its folder)")] = None,

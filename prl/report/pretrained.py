@@ -6,7 +6,6 @@
 __all__ = ['FILES', 'save_pretrained']
 
 # %% ../../nbs/13_report/pretrained.ipynb #b69b1aeb
-from dataclasses import asdict
 from pathlib import Path
 
 from torch import nn
@@ -14,9 +13,8 @@ from torch import nn
 import prl
 from ..data.kept import read_checkpoint, write_json, write_tensors
 from ..data.storage import atomic_write, find_run
-from ..fit.checkpoint import load, unfinished
+from ..fit.checkpoint import described, load, unfinished
 from ..fit.config import Config
-from ..fit.naming import identity
 from ..fit.training import Run
 from ..model.export import check_finite, writable
 from ..model.network import Specialist
@@ -67,17 +65,9 @@ def save_pretrained(
     text = card(model, run, Path(folder).name, licence)
     folder = writable(folder)
     _may_take(folder, overwrite)
-    described = {
-        "format": "prl-1",
-        "version": prl.__version__,
-        # a first stage's folder is no part of the model
-        "config": identity(model.config) | {"first": None},
-        "class_names": model.class_names,
-        "train_counts": model.train_counts,
-        "channels": len(model.phi.mean),
-        "view": model.view and asdict(model.view),
-    }
+    about = described(model) | {"version": prl.__version__}
+    about["config"] |= {"first": None}  # a first stage's folder is no part of the model
     atomic_write(folder / FILES[2], text.encode())
-    write_json(folder / FILES[1], described)
+    write_json(folder / FILES[1], about)
     write_tensors(folder / FILES[0], model.state_dict())  # last: with weights a folder is whole
     return folder
