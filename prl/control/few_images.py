@@ -14,7 +14,7 @@ import torch
 
 from .answered import by_heads, by_rival
 from .prototypes import cosine_prototypes, nearest_prototype
-from .rivals import Labelled, chosen, standardised
+from .rivals import Labelled, balanced_accuracy, chosen, standardised
 from ..fit.heads import heads_alone, train_heads
 from ..fit.new_class import extended, prototype
 
@@ -78,10 +78,14 @@ def with_few_images(
         found[name] = by_heads(model, *parts[1:], groups, seconds)
     cosine, nearest = cosine_prototypes(*parts[:2]), nearest_prototype(parts[0])
     shifted = by_rival(cosine, *parts[1:], groups, SHIFTS)
-    found["cosine prototypes, adjusted"] = shifted._replace(settings=SHIFTS / SHIFTS[-1])
+    found["adjusted cosine prototypes"] = shifted._replace(settings=SHIFTS / SHIFTS[-1])
     found["nearest prototype"] = by_rival(nearest, *parts[1:], groups)
     even = standardised(*parts)
-    weighted = chosen(*even[:2], (0.5, 1.0))
+    plain, weighted = (
+        chosen(*even[:2], powers, by=balanced_accuracy) for powers in ((0.0,), (0.5, 1.0))
+    )
+    shifted = by_rival(plain, *even[1:], groups, SHIFTS)
+    found["shifted logistic regression"] = shifted._replace(settings=SHIFTS / SHIFTS[-1])
     found["logistic regression, class weights"] = by_rival(weighted, *even[1:], groups)
     return found
 

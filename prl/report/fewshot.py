@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from sklearn.metrics import f1_score
 
 from ..control.answered import Answered
 from ..control.few_images import ADDED, NEAREST, TRAINED, TUNED, WITHOUT
@@ -87,7 +88,8 @@ def later_rows(
             named = one.test_labels[answer == c]
             right = 100 * (named == c).mean() if len(named) else np.nan
             about = dict(draw=draw, name=name, how=how, images=images, precision=right)
-            rows.append(about | {"found": values["new"], "known": values["known"]})
+            f1 = 100 * f1_score(one.test_labels == c, answer == c, zero_division=0)
+            rows.append(about | {"found": values["new"], "known": values["known"], "F1": f1})
     frame = pd.DataFrame(rows)
     before = frame[frame.how == WITHOUT].set_index(["draw", "name"]).known
     frame["paid"] = before.loc[list(zip(frame.draw, frame.name))].to_numpy() - frame.known
@@ -103,13 +105,14 @@ def in_percent(values) -> str:  # mean, low, high
 def by_images(
     rows: pd.DataFrame,  # of `later_rows`
     ratio: float,  # test images over training images
-    by: str = "found",  # or precision, known, paid
-) -> pd.DataFrame:  # how, images, mean, low, high
+    by: str = "found",  # or precision, F1, known, paid
+) -> pd.DataFrame:  # how, images, mean, low, high; shares end at 0 and 100
     "A measure by number of images, with its 95 % interval over the draws."
     each = rows.groupby(["how", "images", "draw"], sort=False)[by].mean()
     found = each.groupby(level=[0, 1], sort=False).agg(list)
     values = [paired(np.array(draws), ratio) for draws in found]
-    return pd.DataFrame(values, found.index, ["mean", "low", "high"])
+    frame = pd.DataFrame(values, found.index, ["mean", "low", "high"])
+    return frame if by == "paid" else frame.clip(0, 100)
 
 
 def apart(
