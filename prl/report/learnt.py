@@ -12,7 +12,8 @@ import pandas as pd
 
 from ..control.cache import NAME, read_cache
 from ..control.margin import shares
-from ..record import folders, read, setting_of
+from ..fit.naming import setting_of
+from ..record import folders, read
 from .systems import title
 
 # %% ../../nbs/13_report/learnt.ipynb #72bc4201
