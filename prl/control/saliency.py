@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..errors import not_installed
+
 # %% ../../nbs/10_control/saliency.ipynb #7bd103a7
 def last_map(
     backbone: nn.Module,
@@ -67,7 +69,7 @@ def saliency(
     try:
         from captum.attr import LayerAttribution, LayerGradCam
     except ImportError as error:
-        raise ImportError("captum is not installed: pip install captum") from error
+        raise not_installed("captum", "finds the places", "explain") from error
 
     images = _scaled(images).clone().requires_grad_()
     normal = model.phi.normalise(images.detach()).chunk(model.phi.glances, -1)[-1]
