@@ -25,6 +25,11 @@ PAIR = dict(methods=["softmax", "dial"], **SHORT)
 TWICE = {
     "train": (dict(epochs=1), dict(epochs=2), "prl-epochs2-s0"),
     "explore": ({}, dict(data_root="nowhere", page="second.html"), r"second\.html"),
+    "explain": (
+        dict(run="digits-ir50-prl-epochs1-s0", pictures=1, checked=4),
+        dict(run="digits-ir50-dial-epochs1-s0"),
+        r"100\.0 % is the shift",  # a post-hoc dial is nothing else
+    ),
     "compare": (dict(**PAIR, sizes=False), dict(methods=["softmax", "sade"]), "SADE"),
     "control": (
         dict(**PAIR, resamples=9),
@@ -83,6 +88,8 @@ WRONG = [  # notebook, what papermill gives it, what the error says
         "Looked for torchvision",
     ),
     ("explore", dict(rum="reports/runs/digits-ir50-prl-s0"), "did you mean 'run'"),
+    ("explain", dict(pictures=0), "pictures is 0"),
+    ("explain", dict(run="digits-ir50-prl-s9"), "no run"),
     ("compare", dict(methods=["softmax", "sadee"]), "did you mean 'sade'"),
     ("compare", dict(published="nowhere.csv"), "cannot be read as CSV"),
     ("compare", dict(seed=3), "seed is set by this notebook itself"),
@@ -156,7 +163,7 @@ def few_runs(folder):
 def refuses(opened, name, runs):
     "Wrong parameters stop before anything is read or trained, in a kernel that goes on afterwards."
     for values, says in [(values, says) for about, values, says in WRONG if about == name]:
-        where = {} if name in ("explore", "report", "benchmark") else {"runs": str(runs)}
+        where = {} if name in ("explore", "explain", "report", "benchmark") else {"runs": str(runs)}
         with pytest.raises(CellExecutionError) as error:
             opened.injected(values | where)
         assert says in error.value.evalue
