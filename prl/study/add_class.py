@@ -9,6 +9,7 @@ __all__ = ['log', 'pictures_of', 'new_pictures', 'divided', 'table_of', 'config_
 # %% ../../nbs/12_study/add_class.ipynb #2eb6bd1e
 import logging
 import re
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,6 @@ from ..fit.checkpoint import described, load
 from ..fit.config import Config
 from ..fit.heads import train_heads
 from ..fit.machine import made_by
-from ..fit.naming import run_folder
 from ..fit.new_class import check_new, extended, prototype
 from ..fit.origin import config_of, data_of
 from ..fit.training import Run
@@ -114,13 +114,13 @@ def table_of(
 # %% ../../nbs/12_study/add_class.ipynb #fce0bc11
 def config_with(
     config: Config,  # of the run
-    table: Path,
+    folder: Path,  # of the new run, with the table
     grouped: bool,  # whether the table says what images belong to
 ) -> Config:
     "The config of a run of the images in a table."
     changed = dict(
         dataset="list",
-        data_root=str(table.parent),
+        data_root=str(folder),
         image_column="image",
         label_column="label",
         part_column="part",
@@ -130,7 +130,7 @@ def config_with(
         imbalance_ratio=None,
         holdout=0.0,
         first=None,
-        runs=str(table.parent.parent),
+        runs=str(folder.parent),
     )
     return Config(**config.model_dump() | changed)
 
@@ -185,10 +185,13 @@ class Added(NamedTuple):
         return f"{parts}: {seen}; {kept}"
 
 # %% ../../nbs/12_study/add_class.ipynb #b0fad76f
-def _folder(config, epochs):
-    own = run_folder(config)
+def _folder(source: Path, name: str, epochs: int) -> Path:
+    "Where a run with a class more lies: beside the one that it came from."
+    place, _, setting = source.name.partition("-")
+    setting, seed = re.fullmatch(r"(.*?)((?:-s\d+)?)", setting).groups()
     how = "added" + (f"_heads{epochs}" if epochs else "")
-    folder = own.with_name(re.sub(r"-s(\d+)$", rf"-{how}-s\1", own.name))
+    word = re.sub(r"\W+", "_", name)
+    folder = source.with_name(f"{place}_{word}-{setting}-{how}{seed}")
     if folder.exists():
         raise FileExistsError(f"{folder} is there already: move it away, or give another name")
     return folder
@@ -215,35 +218,36 @@ def add_class(
     column: str = "image",  # of a table
 ) -> Added:
     "A run that knows one class more, beside the one that it came from."
-    source, model = existing_run(run), load(run)
+    source, model = existing_run(run).absolute(), load(run)
     check_new(model, name)
+    folder = _folder(source, name, epochs)
     config, data = config_of(source, data_root), data_of(source, data_root)
     known = pictures_of(data, config)
     parts = divided(new_pictures(images, column, known), config, known)
     table = table_of(known, parts, name, data)
-    place = source.name.partition("-")[0], re.sub(r"\W+", "_", name)
-    file = source.absolute().parent / "_".join(place) / "images.csv"
-    config = config_with(config, file, data.train.groups is not None)
-    folder = _folder(config, epochs)
-    file.parent.mkdir(exist_ok=True)
-    atomic_write(file, table.to_csv(index=False).encode())
-    return _trained(model, config, folder, epochs, (source.name, name, parts))
+    with hold(folder):
+        atomic_write(folder / "images.csv", table.to_csv(index=False).encode())
+        config = config_with(config, folder, data.train.groups is not None)
+        try:
+            return _trained(model, config, folder, epochs, (source.name, name, parts))
+        except BaseException:
+            shutil.rmtree(folder)  # it is no run yet, and would be in the way of one
+            raise
 
 
 def _trained(model, config, folder, epochs, about) -> Added:
     (came_from, name, parts), data = about, load_data(config)
-    with hold(folder):
-        left = left_of(model, data.train.images, folder, config)
-        new = with_class(model, data, left)
-        new.config = config
-        if epochs:
-            with torch.enable_grad():
-                train_heads(new, left, data.train.labels, epochs)
-        added = {"class": name, "to": came_from, "images": len(parts["train"]), "epochs": epochs}
-        about = described(new) | {"fingerprint": data.fingerprint(), "added": added}
-        made = made_by(new.log_prior.device, False) | {"added": added}
-        history = pd.DataFrame(columns=["epoch", "learning_rate", "loss", "seconds"], dtype=float)
-        write_tensors(folder / "model.safetensors", new.state_dict(), about)
-        examine(Run(config, folder, new, data, history, made))
-        measured = _measured(model, new, data, folder, name)
+    left = left_of(model, data.train.images, folder, config)
+    new = with_class(model, data, left)
+    new.config = config
+    if epochs:
+        with torch.enable_grad():
+            train_heads(new, left, data.train.labels, epochs)
+    added = {"class": name, "to": came_from, "images": len(parts["train"]), "epochs": epochs}
+    about = described(new) | {"fingerprint": data.fingerprint(), "added": added}
+    made = made_by(new.log_prior.device, False) | {"added": added}
+    history = pd.DataFrame(columns=["epoch", "learning_rate", "loss", "seconds"], dtype=float)
+    write_tensors(folder / "model.safetensors", new.state_dict(), about)
+    examine(Run(config, folder, new, data, history, made))
+    measured = _measured(model, new, data, folder, name)
     return Added(folder, {k: len(v) for k, v in parts.items()}, *measured)
