@@ -15,6 +15,7 @@ from prl.control.cache import read_cache
 from prl.control.conformal import conformal_sets, measured
 from prl.control.dial import Dial
 from prl.control.goals import Goal
+from prl.control.margin import margins, parts
 from prl.control.page import export_page
 from prl.control.solution import solve
 from prl.control.split import halves
@@ -315,6 +316,29 @@ def test_test_images_change_their_label_as_the_library_says(opened, tmp_path):
             assert answer == names[best] and right == (best == cache.labels[image])
     assert all(shown_at["head"][image] != shown_at["tail"][image] for image in shown_at["head"])
     assert page.locator(".picture").first.locator("small").inner_text() in names
+
+
+@pytest.mark.parametrize("method", ["prl", "prl_environment", "dial"])
+def test_a_click_on_a_test_image_says_why_it_has_its_label(method, opened, tmp_path):
+    cache = read_cache(
+        measure(Config(method=method, runs=str(tmp_path), epochs=2, simplex_steps=1))
+    )
+    page, names = opened(cache), cache.model.class_names
+    frame = page.locator(".picture").first
+    assert not page.locator(".why").is_visible()
+    frame.click()
+    for name in ("tail", "balanced"):
+        page.get_by_role("button", name=name).first.click()
+        settle(page)
+        features = cache.features[[int(frame.get_attribute("data-image"))]]
+        label, rival = cache.model.logits(features, name)[0].topk(2).indices.tolist()
+        assert page.locator(".why b").all_inner_texts() == [names[label], names[rival]]
+        expected = margins(parts(cache.model, features, name), label, rival).iloc[0]
+        for part, value in expected.items():
+            shown = page.locator(f".why .{part} .value").inner_text().replace("−", "-")
+            assert float(shown) == pytest.approx(value, abs=0.006)
+    frame.press("Enter")
+    assert not page.locator(".why").is_visible()
 
 
 def test_a_cache_without_pictures_has_no_place_for_them(opened):

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save
 
 from .conformal import enough, over_simplex
+from .margin import corner_targets, for_page
 from .portable import Cache, opened, pack
 from .thumbnails import pictures
 from ..data.checksum import UNSEALED, seal
@@ -169,6 +170,7 @@ def write_cache(
     shown, files = pictures(model, data.test.images, features, data.test.labels)
     if shown:
         about["pictures"] = {"images": shown, "bytes": [len(file) for file in files]}
+        about["why"], tensors["targets"] = for_page(model), corner_targets(model)
         tensors["pictures"] = torch.frombuffer(bytearray(b"".join(files)), dtype=torch.uint8)
     atomic_write(folder / NAME, described(about, tensors))
     return folder / NAME

@@ -229,6 +229,36 @@ function readPictures({ about: { pictures }, tensors }) {
   });
 }
 
+// ---------------------------------------------------------------- why an image has its label
+
+function belonging(alpha, { beta, constant }) { // as prl.preference.belonging: which expert draws such a preference
+  const inside = alpha.map((a) => Math.max(a, 1e-12));
+  const density = beta.map((row, i) => Math.exp(constant[i] + row.reduce((sum, b, j) => sum + (b === 1 ? 0 : (b - 1) * Math.log(inside[j])), 0)));
+  return toOne(density);
+}
+
+// As prl.control.margin.parts, of one image: what its logits are made of, each a number a class. Null where a cache says nothing of it.
+function parter({ about, tensors }) {
+  if (!about.why) return null;
+  const { why, scale, shape: [branches, classes] } = about, { features, labels, targets } = tensors, width = features.length / labels.length;
+  const target = (alpha) => {
+    const weights = why.beta ? belonging(alpha, why) : alpha;
+    return Array.from({ length: classes }, (_, c) => weights.reduce((sum, w, i) => sum + w * targets[i * classes + c], 0));
+  };
+  const logits = (image, alpha) => {
+    const rows = headRows({ about, tensors }, alpha);
+    return Array.from({ length: classes }, (_, c) => {
+      let sum = 0;
+      for (let d = 0; d < width; d++) sum += features[image * width + d] * rows[c * width + d];
+      return scale * sum / branches;
+    });
+  };
+  return (image, alpha) => {
+    const own = target(why.reference), prior = target(alpha), before = logits(image, why.reference), now = logits(image, alpha);
+    return { image: before.map((v, c) => v - own[c]), prior, learnt: now.map((v, c) => v - before[c] - prior[c] + own[c]), logits: now };
+  };
+}
+
 // ---------------------------------------------------------------- preferences
 
 const EXPERTS = ["forward", "uniform", "backward"];
@@ -296,6 +326,7 @@ const FRAME = `<div class="panes">
   <footer></footer><p class="spoken" aria-live="polite"></p>`;
 
 const ROW = `<span class="label"></span><span class="track"><i class="fill"></i><i class="then"></i></span><span class="value"></span><span class="delta"></span>`;
+const REASONS = { image: "what the image says", prior: "the class prior", learnt: "learnt beyond it", margin: "margin" };
 const CHANGE = `<span class="label"></span><small></small><span class="track"><i class="fill"></i></span><span class="delta"></span>`;
 
 function add(parent, tag, name, html) {
@@ -323,7 +354,7 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
   root.dataset.lmSuppressShortcuts = true; // arrow keys are the dial's, not the notebook's
   root.onkeydown = (event) => event.stopPropagation();
   const svg = find(".triangle"), handle = find(".handle"), sliders = [...root.querySelectorAll(".sliders label")];
-  let alpha = names.balanced, frame = 0, silence = 0;
+  let alpha = names.balanced, frame = 0, silence = 0, asked = null; // the image that was clicked on
 
   const count = {};
   for (const label of labels) count[label] = (count[label] ?? 0) + 1;
@@ -352,15 +383,41 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
     `<h2>Prediction sets <small>classes needed to hold the true one ${100 * about.sets.coverage} % of the time; how often they did</small></h2>`);
   const rows = Math.min(5, about.class_names.length >> 1);
   const changes = Object.fromEntries(["gain", "lose"].map((kind) => [kind, Array.from({ length: rows }, () => add(find(`.${kind}`), "li", "", CHANGE))]));
-  const pictures = readPictures(cache);
-  if (pictures.length) find(".pictures").innerHTML = `<h2>Test images that head and tail answer differently <small>✓ where the answer is right</small></h2><ol></ol>`;
+  const pictures = readPictures(cache), partsOf = parter(cache);
+  if (pictures.length) find(".pictures").innerHTML = `<h2>Test images that head and tail answer differently <small>✓ where the answer is right${partsOf ? "; click on one" : ""}</small></h2><ol></ol>`;
   const frames = pictures.map(({ image, source }) => {
     const frame = add(find(".pictures ol"), "li", "picture", `<img><span class="answer"></span><small></small>`), truth = about.class_names[labels[image]];
     Object.assign(frame.querySelector("img"), { src: source, alt: truth });
     frame.dataset.image = image;
     put(frame, "small", truth);
+    if (partsOf) {
+      Object.assign(frame, { tabIndex: 0, title: "Why this label?" }).setAttribute("role", "button");
+      frame.onclick = () => { asked = asked === image ? null : image; draw(); };
+      frame.onkeydown = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); frame.onclick(); } };
+    }
     return [frame, image];
   });
+  const why = pictures.length && partsOf ? add(find(".pictures"), "div", "why", `<h2></h2><div></div>`) : null;
+  const reasons = why ? Object.entries(REASONS).map(([part, says]) => {
+    const row = add(why.querySelector("div"), "div", `row ${part}`, ROW);
+    put(row, ".label", says);
+    return [row, part];
+  }) : [];
+  if (why) why.hidden = true;
+
+  function explain(image) { // the margin of its label over the next one, and of what it is made
+    const found = partsOf(image, alpha), order = found.logits.map((v, c) => [v, c]).sort((a, b) => b[0] - a[0]);
+    const [label, rival] = order.map(([, c]) => c), lead = (values) => values[label] - values[rival];
+    const parts = { image: lead(found.image), prior: lead(found.prior), learnt: lead(found.learnt), margin: lead(found.logits) };
+    const most = Math.max(...Object.values(parts).map(Math.abs), 1e-9);
+    why.querySelector("h2").innerHTML = `Why ${"<b></b>"} and not ${"<b></b>"}? <small>nats by which it leads; grey speaks against it</small>`;
+    [label, rival].forEach((c, k) => { why.querySelectorAll("b")[k].textContent = about.class_names[c]; });
+    for (const [row, part] of reasons) {
+      fill(row, ".fill", Math.abs(parts[part]) / most);
+      row.classList.toggle("against", parts[part] < 0);
+      put(row, ".value", `${parts[part] < 0 ? "−" : "+"}${Math.abs(parts[part]).toFixed(2)}`);
+    }
+  }
   for (const name of Object.keys(names)) {
     const [x, y] = toPoint(names[name]);
     find(".marks").innerHTML += `<g transform="translate(${x} ${y})">${mark(name)}</g>`;
@@ -403,6 +460,11 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
       const right = answer[image] === labels[image];
       put(element, ".answer", (right ? "✓ " : "") + about.class_names[answer[image]]);
       element.classList.toggle("right", right);
+      if (partsOf) element.setAttribute("aria-pressed", image === asked);
+    }
+    if (why) {
+      why.hidden = asked === null;
+      if (asked !== null) explain(asked);
     }
     const change = Array.from(byClass, (share, c) => [share - balanced.byClass[c], c]).sort((a, b) => b[0] - a[0]);
     for (const [kind, sign, first] of [["gain", 1, change], ["lose", -1, change.toReversed()]]) changes[kind].forEach((row, k) => {

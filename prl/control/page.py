@@ -54,8 +54,8 @@ def content(
     about, tensors = read_checkpoint(cache.path)
     about = about["about"] | ({"goal": goal} if goal else {})
     if not pictures:
-        about.pop("pictures", None)
-        tensors.pop("pictures", None)
+        about = {k: v for k, v in about.items() if k not in ("pictures", "why")}
+        tensors = {k: v for k, v in tensors.items() if k not in ("pictures", "targets")}
     return described(about, tensors)
 
 # %% ../../nbs/10_control/page.ipynb #3d519ff3
