@@ -12,20 +12,26 @@ from pathlib import Path
 
 import pandas as pd
 
+from prl.data.own import own_data
+
 ROOT = Path(__file__).parent.parent
 SAID = 150  # letters of a message that are shown
 # lines of a log that every training prints
-USUAL = re.compile(r"it/s|s/it|\d%\|| epoch|^\s*$|weights learn|tensors from|Executing|image/s")
+USUAL = re.compile(
+    r"\d%\||^\s*$|weights learn|tensors from|ImageNet weights|pretrained weights|Safe alternative"
+    r"|\d training, |Notebook:|Working directory|Executing|Report: |IPKernelApp|get no test image"
+)
 
 
-def commands(readme: str) -> list:  # (place of the data, parameters of papermill)
+def commands(case: Path) -> list:  # (place of the data, parameters of papermill)
     "What a README asks for: its commands, and the last of them for data that it only names."
+    readme = (case / "README").read_text()
     found = re.findall(r"papermill \S+ \S+((?: -p \S+ \S+)+)", readme)
     asked = [re.findall(r"-p (\S+) (\S+)", command) for command in found]
     last = {k: v.rstrip(";") for k, v in asked[-1]}
     places = {dict(one)["data_root"]: {k: v.rstrip(";") for k, v in one} for one in asked}
     for named in re.findall(r"\bdata(?:\d|/\w+)\b", readme):
-        places.setdefault(named, last | {"data_root": named})
+        places.setdefault(named, last | own_data(case / named) | {"data_root": named})
     return [*places.items()]
 
 
@@ -48,7 +54,7 @@ def said(notebook: Path) -> str:
         for out in cell.get("outputs", []):
             if out["output_type"] == "error":
                 return f"**{out['ename']}**: {out['evalue']}"
-            if out.get("name") == "stderr":
+            if out["output_type"] == "stream":
                 lines += re.split(r"[\r\n]", "".join(out["text"]))
     return "; ".join(line.strip() for line in lines if not USUAL.search(line))
 
@@ -84,7 +90,7 @@ def main() -> None:
                 continue
             made = {**os.environ, "PYTHONPATH": str(ROOT)}
             subprocess.run([sys.executable, case / "make.py"], check=True, env=made, cwd=case)
-            for place, parameters in commands((case / "README").read_text()):
+            for place, parameters in commands(case):
                 row = [tried(case, parameters, checkout) for checkout in sides.values()]
                 cells = [f"{case.name}, {place}", *(cell for side in row for cell in side)]
                 print("| " + " | ".join(cells) + " |", flush=True)

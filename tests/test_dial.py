@@ -335,7 +335,9 @@ def test_a_click_on_a_test_image_says_why_it_has_its_label(method, opened, tmp_p
         assert page.locator(".why b").all_inner_texts() == [names[label], names[rival]]
         expected = margins(parts(cache.model, features, name), label, rival).iloc[0]
         for part, value in expected.items():
-            shown = page.locator(f".why .{part} .value").inner_text().replace("−", "-")
+            shown = (
+                page.locator(f".why .{part} .value").inner_text().translate({8722: "-", 177: ""})
+            )
             assert float(shown) == pytest.approx(value, abs=0.006)
     frame.press("Enter")
     assert not page.locator(".why").is_visible()

@@ -415,7 +415,7 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
     for (const [row, part] of reasons) {
       fill(row, ".fill", Math.abs(parts[part]) / most);
       row.classList.toggle("against", parts[part] < 0);
-      put(row, ".value", `${parts[part] < 0 ? "−" : "+"}${Math.abs(parts[part]).toFixed(2)}`);
+      put(row, ".value", Math.abs(parts[part]) < 0.005 ? "±0.00" : `${parts[part] < 0 ? "−" : "+"}${Math.abs(parts[part]).toFixed(2)}`);
     }
   }
   for (const name of Object.keys(names)) {
