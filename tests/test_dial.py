@@ -318,6 +318,9 @@ def test_test_images_change_their_label_as_the_library_says(opened, tmp_path):
     assert page.locator(".picture").first.locator("small").inner_text() in names
 
 
+SIGNS = str.maketrans("−", "-", "±")
+
+
 @pytest.mark.parametrize("method", ["prl", "prl_environment", "dial"])
 def test_a_click_on_a_test_image_says_why_it_has_its_label(method, opened, tmp_path):
     cache = read_cache(
