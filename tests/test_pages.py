@@ -75,8 +75,13 @@ def stocked_newcomer(trained_newcomer, hub):
     "With images where the pages say that they are."
     parquet_cifar(trained_newcomer / "data/cifar100", class_counts(500, 100, 100), 5)
     rng = np.random.default_rng(0)
-    for name, n in (("fox", 30), ("hare", 12), ("lynx", 5)):
-        folder = trained_newcomer / "data/my_images" / name
+    for name, n in (
+        ("owls", 6),
+        ("my_images/fox", 30),
+        ("my_images/hare", 12),
+        ("my_images/lynx", 5),
+    ):
+        folder = trained_newcomer / "data" / name
         folder.mkdir(parents=True)
         for i in range(n):
             pixels = rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)

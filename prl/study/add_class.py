@@ -220,6 +220,11 @@ def add_class(
     "A run that knows one class more, beside the one that it came from."
     source, model = existing_run(run).absolute(), load(run)
     check_new(model, name)
+    if not (source / "record.json").exists():
+        raise ValueError(
+            f"{source} has no record, which says where its images are: give the run itself, or in "
+            "Python images of the other classes too, model.add_class(name, images, beside)"
+        )
     folder = _folder(source, name, epochs)
     config, data = config_of(source, data_root), data_of(source, data_root)
     known = pictures_of(data, config)
