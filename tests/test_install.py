@@ -4,11 +4,13 @@ import json
 import os
 import sys
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, of_newcomer, run
 from PIL import Image
+from test_jupyter import TWICE
 
 from prl.control.cache import read_cache
 
@@ -70,6 +72,48 @@ def test_every_module_of_a_wheel_imports(site, tmp_path):
     done = run(sys.executable, "-c", WHEEL, cwd=tmp_path, env=environment(site))
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.startswith(str(site))
+
+
+@pytest.fixture(scope="module")
+def empty(site, tmp_path_factory):
+    "A folder that had nothing in it, and now one short run."
+    folder = tmp_path_factory.mktemp("empty")
+    done = papermill("train", TWICE["train"][0], folder, site)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def papermill(name, values, folder, site):
+    "A notebook executed in a folder, with what the wheel installs."
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", ROOT / f"nbs/{name}.ipynb"]
+    command += [folder.parent / f"{folder.name}-{name}.ipynb", "--cwd", folder]
+    return run(*command, "-y", json.dumps(values), cwd=folder.parent, env=environment(site))
+
+
+IN_EMPTY = {name: small for name, (small, *_) in TWICE.items() if name != "train"} | {
+    "explore": dict(run="digits-ir50-prl-epochs1-s0"),
+    "report": {},
+    "study": {},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("empty folder")
+@pytest.mark.parametrize("name", IN_EMPTY)
+def test_a_run_notebook_in_an_empty_folder(name, empty, site):
+    of_clone = name == "study"  # tells of records that a wheel does not bring
+    done = papermill(name, IN_EMPTY[name], empty, ROOT if of_clone else site)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert {path.name for path in empty.iterdir()} <= {"runs", "reports"}
+
+
+def test_every_run_notebook_is_tried_there():
+    with_parameters = {
+        path.stem
+        for path in (ROOT / "nbs").glob("*.ipynb")
+        if any("parameters" in c.metadata.get("tags", []) for c in nbformat.read(path, 4).cells)
+    }
+    assert with_parameters == {"train", *IN_EMPTY}
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,35 @@ from damage import damage, leave_everything
 from faults import Faults
 from tqdm import tqdm
 
-from prl.fit.machine import commit
+from prl.fit.machine import commit, hardware
 
-ABOUT = (
-    "What `make campaign` tried last. A run that was killed, lost one of its processes, found its "
-    "disk full or was started twice has survived if it then ends bit for bit like the undisturbed "
-    "one; a damaged file, if the answer is the same or an error names the file."
+RULE = (
+    "A run that was killed, lost one of its processes, found its disk full or was started twice "
+    "has survived if it then ends bit for bit like the undisturbed one. A damaged file has, if "
+    "what is read of it is the same or an error names it."
 )
+
+
+def table(outcomes: list) -> str:  # of (kind, outcome)
+    "Tried, survived and lost, by kind."
+    tried = Counter(kind for kind, _ in outcomes)
+    survived = Counter(kind for kind, outcome in outcomes if outcome == "survived")
+    lines = ["| fault | tried | survived | lost |", "|---|---:|---:|---:|"]
+    for kind in sorted(tried):
+        lost = tried[kind] - survived[kind]
+        lines.append(f"| {kind} | {tried[kind]} | {survived[kind]} | {lost} |")
+    return "\n".join(lines)
+
+
+def page(outcomes: list, seed: int, minutes: float) -> str:
+    "The result, its table, how it was made."
+    survived = sum(outcome == "survived" for _, outcome in outcomes)
+    lost = len(outcomes) - survived
+    said = f"Of {len(outcomes)} faults {survived} were survived, and {lost or 'none'} lost. {RULE}"
+    made = f'Made by `make campaign ARGS="seed={seed} minutes={minutes:g}"`, commit {commit()}, '
+    made += f"on {hardware(torch.device('cpu'))}, Python {platform.python_version()}, "
+    made += f"torch {torch.__version__}."
+    return "\n\n".join(["# The fault campaign", said, table(outcomes), made]) + "\n"
 
 
 def main(seed: int = 0, minutes: float = 10, report: str = "") -> int:
@@ -34,7 +56,7 @@ def main(seed: int = 0, minutes: float = 10, report: str = "") -> int:
         faults = Faults(Path(home).resolve(), draw)
         folder = leave_everything(Path(home) / "harmed")
         began = time.monotonic()
-        harmed = damage(folder, draw, began + 15 * minutes)
+        harmed = damage(folder, draw, began + 6 * minutes)
         for outcome in tqdm(harmed, "damage", unit="file", leave=False):
             count(*outcome)
         count("read-only folder", faults.read_only())
@@ -46,21 +68,11 @@ def main(seed: int = 0, minutes: float = 10, report: str = "") -> int:
                 bar.set_postfix_str(kind)
                 count(kind, tries[kind]())
                 bar.update()
-    tried = Counter(kind for kind, _ in outcomes)
-    survived = Counter(kind for kind, outcome in outcomes if outcome == "survived")
-    lines = ["| fault | tried | survived | lost |", "|---|---|---|---|"]
-    for kind in sorted(tried):
-        lost = tried[kind] - survived[kind]
-        lines.append(f"| {kind} | {tried[kind]} | {survived[kind]} | {lost} |")
-    lost = len(outcomes) - sum(survived.values())
-    lines.append(f"| all | {len(outcomes)} | {sum(survived.values())} | {lost} |")
-    made = f"Seed {seed}, {minutes:g} minutes, commit {commit()}, {platform.machine()}, "
-    made += f"Python {platform.python_version()}, torch {torch.__version__}."
-    text = "\n".join(lines) + f"\n\n{made}\n"
+    text = page(outcomes, seed, minutes)
     print(text)
     if report:
-        Path(report).write_text(f"# The fault campaign\n\n{ABOUT}\n\n{text}")
-    return bool(lost)
+        Path(report).write_text(text)
+    return any(outcome != "survived" for _, outcome in outcomes)
 
 
 if __name__ == "__main__":
