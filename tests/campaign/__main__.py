@@ -17,8 +17,8 @@ from prl.fit.machine import commit, hardware
 
 RULE = (
     "A run that was killed, lost one of its processes, found its disk full or was started twice "
-    "has survived if it then ends bit for bit like the undisturbed one. A damaged file has, if "
-    "what is read of it is the same or an error names it."
+    "has survived if it then ends bit for bit like the undisturbed one. A damaged file (emptied, "
+    "cut, one bit turned) has, if what is read of it is the same or an error names it."
 )
 
 

@@ -114,7 +114,7 @@ def damage(folder: Path, draw: random.Random, until: float):
                 outcome = "survived" if named else f"{name}, {kind}: {error!r:.200}"
             finally:
                 (folder / name).write_bytes(whole)
-            yield f"{kind}, {Path(name).suffix[1:]}", outcome
+            yield f"{Path(name).suffix} damaged", outcome
         if time.monotonic() > until:
             return
 
