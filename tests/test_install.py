@@ -104,7 +104,7 @@ def test_a_run_notebook_in_an_empty_folder(name, empty, site):
     of_clone = name == "study"  # tells of records that a wheel does not bring
     done = papermill(name, IN_EMPTY[name], empty, ROOT if of_clone else site)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert {path.name for path in empty.iterdir()} <= {"runs", "reports"}
+    assert {path.name for path in empty.iterdir()} <= {"runs", "search"}
 
 
 def test_every_run_notebook_is_tried_there():
