@@ -18,6 +18,7 @@ from .control.adapt import adapt_each
 from .control.margin import shares
 from .control.reach import movement, warn_still
 from .data.environments import Environments
+from .data.images import reader_lost
 from .data.kept import read_json, read_table, write_json, write_table
 from .data.storage import atomic_write, hold, places, project_path
 from .evaluate import Tried, all_seen, correct_table, evaluate, try_all
@@ -133,7 +134,7 @@ def examine(
     "Evaluate a trained run and leave its record."
     model, config, images = run.model, run.config, run.data.test.images
     environments = Environments.of(run.data, config)
-    with hold(run.folder):
+    with reader_lost(), hold(run.folder):
         features = test_features(model, images, run.folder / "features.safetensors")
         found = adapt_each(model, config, images, features, environments)
         tried = dial = None
