@@ -143,26 +143,27 @@ class Faults:
 
     def lost_member(self, case: str) -> str:
         "One of the processes of a run is killed, or all at once."
-        where = self.fresh()
-        moment = self.draw.uniform(self.seconds[case] / 3, self.seconds[case])
-        front = begin(self.log, start_of(case), case, where)
-        ended_before = ended(front, moment)
-        if ended_before is None:
-            others = family(front)
-            victims = [self.draw.choice(others)] if self.draw.random() < 0.75 else others
-            for one in victims:
-                kill(one)
-            why = self.others_are_gone(others, front, victims[0].pid)
-            if why:
-                return f"{case}: {why}"
-        return self.ends_alike(case, where)
+        code = 0
+        while code is not None:  # it had ended before anything was killed
+            where, moment = self.fresh(), self.draw.uniform(1 / 3, 1) * self.seconds[case]
+            front = begin(self.log, start_of(case), case, where)
+            code = ended(front, moment)
+        others = family(front)
+        victims = [self.draw.choice(others)] if self.draw.random() < 0.75 else others
+        for one in victims:
+            kill(one)
+        why = self.others_are_gone(others, front, victims[0].pid)
+        return f"{case}: {why}" if why else self.ends_alike(case, where)
 
     def lost_reader(self) -> str:
         "A process that reads photographs is killed: the run says which, or goes on without it."
-        case, where = READ_BY_TWO, self.fresh()
-        front = begin(self.log, trained, case, where)
-        victim = kill_a_child(front, self.draw, self.draw.uniform(0, 0.7 * self.seconds[case]))
-        code, said = end(front), last_line(self.log)
+        case, victim = READ_BY_TWO, None
+        while victim is None:  # it had ended before anything was killed
+            where, moment = self.fresh(), self.draw.uniform(0, 0.7) * self.seconds[case]
+            front = begin(self.log, trained, case, where)
+            victim = kill_a_child(front, self.draw, moment)
+            code = end(front)
+        said = last_line(self.log)
         if code and f"process {victim}" not in said:
             return f"{case}, {victim} was killed: {said}"
         return self.ends_alike(case, where)
