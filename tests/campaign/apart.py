@@ -53,14 +53,18 @@ def end(pid: int, within: float = LONGEST) -> int:  # its exit code; -9 where it
     return code
 
 
+def is_python(one: psutil.Process) -> bool:
+    "Whether a process is there and is Python: git and what else comes and goes is left alone."
+    try:
+        return one.name().startswith("py")
+    except psutil.NoSuchProcess:
+        return False
+
+
 def family(pid: int) -> list:  # of psutil.Process
     "A process with all that it has begun and that is Python."
-    try:
-        first = psutil.Process(pid)
-        every = [first, *first.children(recursive=True)]
-        return [one for one in every if one.name().startswith("py")]
-    except psutil.NoSuchProcess:
-        return []
+    first = psutil.Process(pid)
+    return [first, *filter(is_python, first.children(recursive=True))]
 
 
 def kill(one: psutil.Process) -> None:
