@@ -49,7 +49,7 @@ def parameters(
     for name in names or ():
         if name not in known:
             raise ValueError(
-                f"unknown parameter {name!r}{nearest(name, known)}. "
+                f"unknown parameter {name!r}{nearest(name, known) or '.'} "
                 "The cell of parameters at the top of the notebook names them all"
             )
         if name in taken:
