@@ -68,7 +68,13 @@ def learner(model) -> Model:  # which shares its weights
     return base
 
 # %% ../../nbs/08_fit/heads.ipynb #3286752e
-def _check_counts(model, labels) -> None:
+def _check(model, features, labels) -> None:
+    dim = model.phi.backbone.dim
+    if features.dim() != 4 or features.shape[3] != dim or len(features) != len(labels):
+        raise ValueError(
+            f"features have shape {tuple(features.shape)} for {len(labels)} labels: expected "
+            f"(images, variants, branches, {dim}), as this model's own backbone leaves them"
+        )
     counts = torch.bincount(labels, minlength=len(model.class_names)).tolist()
     if counts != list(model.train_counts):
         there, here = sum(counts), sum(model.train_counts)
@@ -100,7 +106,7 @@ def train_heads(
     epochs: int = None,  # None: as many as its config says
 ) -> torch.nn.Module:  # the same, in eval mode
     "Train the heads of a model on features; all that lies below them stays as it is."
-    _check_counts(model, labels)
+    _check(model, features, labels)
     learns = learner(model)
     config = learns.config.model_copy(update={"epochs": epochs} if epochs else {})
     device, n = model.log_prior.device, len(labels)
