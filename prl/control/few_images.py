@@ -26,7 +26,7 @@ def rarer_half(
     order = np.argsort(np.asarray(counts), kind="stable")
     return np.isin(np.arange(len(order)), order[: len(order) // 2])
 
-
+# %% ../../nbs/10_control/few_images.ipynb #ff3d2762
 def cut(
     labels: np.ndarray,  # (N,)
     rare: np.ndarray,  # (C,), bool
@@ -45,7 +45,7 @@ def at(part: Labelled, places) -> Labelled:
     "Some of the images."
     return Labelled(part.features[places], part.labels[places])
 
-
+# %% ../../nbs/10_control/few_images.ipynb #77aed695
 def heads_on(
     config,
     train: Labelled,  # features that the backbone left
@@ -61,7 +61,7 @@ def heads_on(
 def _tensors(part):  # features (N, 1, 1, d), labels
     return torch.from_numpy(part.features)[:, None, None], torch.from_numpy(part.labels)
 
-
+# %% ../../nbs/10_control/few_images.ipynb #d7f30781
 SHIFTS = np.linspace(0, 2, 17)  # times the log prior; 1 takes it out
 SHIFTED = "shifted logistic regression"
 

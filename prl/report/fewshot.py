@@ -52,7 +52,7 @@ def gap(
     wide = rows.pivot(index="split", columns="system", values=by)
     return paired((wide[pair[0]] - wide[pair[1]]).to_numpy(), ratio)
 
-
+# %% ../../nbs/13_report/fewshot.ipynb #6ddda0b5
 def alike(gaps: list) -> bool:  # of mean, low, high
     "Whether no gap is clear of zero, and each has an interval."
     return all(low <= 0 <= high for _, low, high in gaps)
@@ -131,7 +131,7 @@ def by_images(
     frame = pd.DataFrame(values, found.index, ["mean", "low", "high"])
     return frame if by == "paid" else frame.clip(0, 100)
 
-
+# %% ../../nbs/13_report/fewshot.ipynb #441a68d6
 def apart(
     rows: pd.DataFrame,  # of `later_rows`
     ratio: float,
@@ -158,7 +158,7 @@ def needed(
     enough = [n for n in sorted(reached.index) if reached[n] >= share * whole]
     return (int(enough[0]) if enough and np.isfinite(enough[0]) else None), whole
 
-
+# %% ../../nbs/13_report/fewshot.ipynb #4035230d
 def take_home(curve: pd.DataFrame, how: str = ADDED) -> str:
     "The sentence for who has photographs to take."
     enough, whole = needed(curve, how)

@@ -52,7 +52,7 @@ def pictures_of(data: Data, config: Config) -> dict:  # part -> paths, absolute
     there = {name: part for name, part in parts.items() if part is not None}
     return {name: [root / path for path in part.names] for name, part in there.items()}
 
-
+# %% ../../nbs/12_study/add_class.ipynb #26c66255
 def new_pictures(
     given,  # files, folders, patterns or a table, as for `find_images`
     column: str,
@@ -93,7 +93,7 @@ def divided(
     each = dict(zip(("test", "validation", "train"), cuts))
     return {part: [pictures[k] for k in sorted(index)] for part, index in each.items()}
 
-
+# %% ../../nbs/12_study/add_class.ipynb #0bc5e0dc
 def table_of(
     known: dict,  # part -> paths
     new: dict,  # part -> paths of the new class
@@ -134,7 +134,7 @@ def config_with(
     )
     return Config(**config.model_dump() | changed)
 
-
+# %% ../../nbs/12_study/add_class.ipynb #49ea708e
 @torch.no_grad()
 def left_of(model, images, folder: Path, config: Config) -> torch.Tensor:  # (N, V, branches, d)
     "What a model's backbone leaves of training images: kept where it is frozen, else computed."
@@ -147,7 +147,7 @@ def left_of(model, images, folder: Path, config: Config) -> torch.Tensor:  # (N,
             bar.update(len(part))
     return torch.cat(found)[:, None]
 
-
+# %% ../../nbs/12_study/add_class.ipynb #108ceae7
 def with_class(
     model,  # of the run
     data: Data,  # of the run, with the images of the new class
