@@ -255,6 +255,27 @@ def goal(
 
 
 @app.command()
+def elicit(
+    run: Run,
+    questions: Annotated[int, typer.Option(help="at most")] = 8,
+    data_root: Where = None,
+):
+    """Find your preference by a few questions: A or B, which would you rather have?
+
+    Answer A, B, or Enter if you cannot say. It prints the preference, what it says of your costs,
+    and the line of prl predict that uses it.
+
+    \b
+    prl elicit photos-prl_offset-s0
+    prl elicit digits-ir50-prl-s0 --questions 5
+    """
+    from prl.study.ask import ask
+
+    with told():
+        ask(run, questions, data_root)
+
+
+@app.command()
 def export(
     run: Run,
     file: Annotated[str, typer.Argument(help="such as model.onnx")],

@@ -30,6 +30,11 @@ TWICE = {
         dict(run="digits-ir50-dial-epochs1-s0"),
         r"100\.0 % is the shift",  # a post-hoc dial is nothing else
     ),
+    "elicit": (
+        dict(users=5, questions=3),
+        dict(run="digits-ir50-dial-epochs1-s0", users=6),
+        r"6 users",
+    ),
     "compare": (dict(**PAIR, sizes=False), dict(methods=["softmax", "sade"]), "SADE"),
     "control": (
         dict(**PAIR, resamples=9),
@@ -77,6 +82,7 @@ WHOLE = TWICE | {
     "worth": (dict(epochs=1), dict(methods=["softmax"], splits=1), ", 1 split,"),
     "fewshot": (dict(epochs=1), dict(methods=["softmax"], draws=1), ", 1 draw,"),
 }
+NO_RUNS = "explore", "explain", "elicit", "report", "benchmark"  # they have no parameter `runs`
 WRONG = [  # notebook, what papermill gives it, what the error says
     ("train", dict(epohcs=3), "unknown parameter 'epohcs'; did you mean 'epochs'"),
     ("train", dict(epochs="three"), "epochs is 'three'"),
@@ -90,6 +96,8 @@ WRONG = [  # notebook, what papermill gives it, what the error says
     ("explore", dict(rum="reports/runs/digits-ir50-prl-s0"), "did you mean 'run'"),
     ("explain", dict(pictures=0), "pictures is 0"),
     ("explain", dict(run="digits-ir50-prl-s9"), "no run"),
+    ("elicit", dict(users=0), "users is 0"),
+    ("elicit", dict(run="digits-ir50-prl-s9"), "no run"),
     ("compare", dict(methods=["softmax", "sadee"]), "did you mean 'sade'"),
     ("compare", dict(published="nowhere.csv"), "cannot be read as CSV"),
     ("compare", dict(seed=3), "seed is set by this notebook itself"),
@@ -163,7 +171,7 @@ def few_runs(folder):
 def refuses(opened, name, runs):
     "Wrong parameters stop before anything is read or trained, in a kernel that goes on afterwards."
     for values, says in [(values, says) for about, values, says in WRONG if about == name]:
-        where = {} if name in ("explore", "explain", "report", "benchmark") else {"runs": str(runs)}
+        where = {} if name in NO_RUNS else {"runs": str(runs)}
         with pytest.raises(CellExecutionError) as error:
             opened.injected(values | where)
         assert says in error.value.evalue

@@ -97,7 +97,7 @@ def _named(chooses, judges, weights) -> np.ndarray:  # (U,), cost of the name th
 
 NAMES = ("head", "balanced", "tail")
 
-# %% ../../nbs/10_control/simulated.ipynb #9a87daf3
+# %% ../../nbs/10_control/simulated.ipynb #b589bb5d
 def simulate(
     chooses: Examples,  # labelled images with a dial, which the users answer by
     judges: Examples,  # others
@@ -106,7 +106,7 @@ def simulate(
     seed: int = 0,
 ) -> pd.DataFrame:  # kind, way ("questions" or a rival), questions, user, regret (percent)
     "Regrets of simulated users by number of questions, beside ways without questions."
-    frontier, there = frontier_of(chooses), frontier_of(judges)
+    frontier, there = frontier_of(chooses), frontier_of(judges, blur=0)
     first, tables = Belief(frontier), []
     with tqdm(total=users * len(KINDS), desc="users", delay=5, leave=False) as bar:
         for kind in KINDS:

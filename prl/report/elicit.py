@@ -69,7 +69,16 @@ def plot_regret(
     fig.legend(handles, names, loc="outside lower center", ncols=3)
     return fig
 
-# %% ../../nbs/13_report/elicit.ipynb #8e72d792
+# %% ../../nbs/13_report/elicit.ipynb #e3f76d09
+def _verdict(gaps) -> str:  # from `against`
+    words = {
+        "better than": [rival for rival, (_, _, high) in gaps.items() if high < 0],
+        "level with": [rival for rival, (_, low, high) in gaps.items() if low <= 0 <= high],
+        "worse than": [rival for rival, (_, low, _) in gaps.items() if low > 0],
+    }
+    return ", ".join(f"{how} *{', '.join(names)}*" for how, names in words.items() if names)
+
+
 def said(
     table: pd.DataFrame,  # from `simulate`
     kind: str = "per class, slips",  # of `KINDS`
@@ -78,22 +87,18 @@ def said(
     means, last = mean_regrets(table).loc[kind], table.questions.max()
     five = min(5, last)
     shown = {k: "{:.1f} % ({:.1f} to {:.1f})".format(*row) for k, row in means.T.items()}
-    gaps = against(table, kind, five)
-    words = {
-        "better than": [rival for rival, (_, _, high) in gaps.items() if high < 0],
-        "level with": [rival for rival, (_, low, high) in gaps.items() if low <= 0 <= high],
-        "worse than": [rival for rival, (_, low, _) in gaps.items() if low > 0],
-    }
-    verdict = "; ".join(f"{how} {', '.join(names)}" for how, names in words.items() if names)
+    verdicts = [
+        f"after {k} answers {_verdict(against(table, kind, k))}" for k in sorted({five, last})
+    ]
     others = ", ".join(f"{rival} {means.loc[(rival, 0), 'mean']:.1f} %" for rival in RIVALS)
     return (
         f"Regret of users of the kind *{kind}*, as a share of what the dial can cost them: "
         f"{shown['questions', 0]} before a question, {shown['questions', five]} after {five} "
-        f"answers, {shown['questions', last]} after {last}; {others}. After {five} answers the "
-        f"questions are {verdict} (paired over {table.user.nunique()} users, 95 % intervals)."
+        f"answers, {shown['questions', last]} after {last}; {others}. The questions are "
+        f"{'; '.join(verdicts)} (paired over {table.user.nunique()} users, 95 % intervals)."
     )
 
-# %% ../../nbs/13_report/elicit.ipynb #b1697739
+# %% ../../nbs/13_report/elicit.ipynb #d6cc4174
 @themed
 def plot_possible(
     frontier: Frontier,
@@ -113,9 +118,8 @@ def plot_possible(
         axis.set_title(f"{found.answers} answers", fontsize="medium")
         axis.set_xlabel("frequent half wrong, %")
     axes[0, 0].set_ylabel("rarer half wrong, %")
-    axes[0, 0].annotate(
-        "head", (errors[0][0], errors[1][0]), textcoords="offset points", xytext=(6, 0)
-    )
+    start = errors[0][0], errors[1][0]
+    axes[0, 0].annotate("head", start, textcoords="offset points", xytext=(6, 0))
     axes[0, 0].legend(loc="upper right")
     return fig
 
