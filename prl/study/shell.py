@@ -146,6 +146,11 @@ def _solution(file, run, model):  # a path, or a name in the run's folder
 # %% ../../nbs/12_study/shell.ipynb #454784bb
 def predict(run, images: list, preference, csv, **asked) -> None:
     "Label files with a trained run: print what they are, or write a table."
+    if preference == "adapt" and asked["coverage"]:
+        raise ValueError(
+            "--preference adapt finds its preference in the pictures, and prediction sets need one "
+            "that is known before: leave --coverage out, or name a preference"
+        )
     model, goal = prl.load(run), asked.pop("goal")
     where = asked.pop("data_root")
     if preference == "adapt":
