@@ -92,6 +92,7 @@ def papermill(name, values, folder, site):
 
 IN_EMPTY = {name: small for name, (small, *_) in TWICE.items() if name != "train"} | {
     "explore": dict(run="digits-ir50-prl-epochs1-s0"),
+    "elicit": TWICE["elicit"][0] | dict(run="digits-ir50-prl-epochs1-s0"),
     "report": {},
     "study": {},
 }

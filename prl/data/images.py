@@ -69,12 +69,14 @@ def reader_lost():
     "Where images are read: a process that was killed meanwhile is named, with what to do."
     try:
         yield
-    except RuntimeError as error:  # raised by the `DataLoader` wherever this process just is
+    # of the `DataLoader`, wherever this process just is; or of the pipe, in the midst of a batch
+    except (RuntimeError, ConnectionError, EOFError) as error:
         lost = _LOST.search(str(error))
-        if lost is None:
+        if lost is None and isinstance(error, RuntimeError):
             raise
+        said = f"{lost[1]} {lost[2]}" if lost else "one was lost"
         raise ChildProcessError(
-            f"process {lost[1]}, which read images, {lost[2]}: is memory short? Start again, and "
+            f"of the processes that read images {said}: is memory short? Start again, and "
             "training goes on from its last checkpoint; fewer `workers` need less memory"
         ) from error
 
