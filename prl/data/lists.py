@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from .images import Images
-from .missing import present
+from .missing import present, say_outside
 from .parts import PARTS, by_part, part_of
 from .reading import Reading
 from prl.data.source import (
@@ -170,6 +170,8 @@ def read_own_list(reading: Reading) -> Contents:
         listed = listed.at(kept)
         _joined_labels(listed, where)
         parts[part] = present(_once(listed, where, reading), root, reading)
+    every = [path for listed in parts.values() for path in listed.paths]
+    say_outside(every, root, reading.outside == "refuse")
     numbers, names = number_classes([listed.labels for listed in parts.values()])
     reading = reading.after_training(parts["train"].paths, root)
     for (part, listed), labels in zip(parts.items(), numbers):
