@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .cache import NAME, read_cache
+from .cache import read_cache
 from .clusters import clusters_of
 from .labelled import Examples, log_of, of_logits, of_model
 from .split import parts_of
@@ -57,7 +57,7 @@ def of_run(
     if folder.suffix == ".npz":
         return of_file(folder)
     if folder.is_file() or not (folder / "model.safetensors").exists():
-        cache = read_cache(folder / NAME if folder.is_dir() else folder)
+        cache = read_cache(folder)
         seen = of_model(cache.model, cache.features, cache.labels, cache.groups)
         return _halved(seen, "test images")
     model, data = load(folder), data_of(folder, data_root)
