@@ -61,7 +61,8 @@ def opening(
     *found: str,  # sentences
 ) -> str:  # markdown
     "How a page begins: its title with data, budget and seeds, then what was found."
-    return f"# {what}: {made}\n\n**Found.** {' '.join(found)}"
+    title = f"{what} {made}" if what.endswith("?") else f"{what}: {made}"
+    return f"# {title}\n\n**Found.** {' '.join(found)}"
 
 
 def one_seed(seeds: int) -> str:
