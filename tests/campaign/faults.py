@@ -156,7 +156,7 @@ class Faults:
         return f"{case}: {why}" if why else self.ends_alike(case, where)
 
     def lost_reader(self) -> str:
-        "A process that reads photographs is killed: the run says which, or goes on without it."
+        "A process that reads photographs is killed: the run says so, or goes on without it."
         case, victim = READ_BY_TWO, None
         while victim is None:  # it had ended before anything was killed
             where, moment = self.fresh(), self.draw.uniform(0, 0.7) * self.seconds[case]
@@ -164,7 +164,7 @@ class Faults:
             victim = kill_a_child(front, self.draw, moment)
             code = end(front)
         said = last_line(self.log)
-        if code and f"process {victim}" not in said:
+        if code and "of the processes that read images" not in said:
             return f"{case}, {victim} was killed: {said}"
         return self.ends_alike(case, where)
 
