@@ -245,16 +245,16 @@ function parter({ about, tensors }) {
     const weights = why.beta ? belonging(alpha, why) : alpha;
     return Array.from({ length: classes }, (_, c) => weights.reduce((sum, w, i) => sum + w * targets[i * classes + c], 0));
   };
-  const logits = (image, alpha) => {
-    const rows = headRows({ about, tensors }, alpha);
-    return Array.from({ length: classes }, (_, c) => {
-      let sum = 0;
-      for (let d = 0; d < width; d++) sum += features[image * width + d] * rows[c * width + d];
-      return scale * sum / branches;
-    });
-  };
+  const logits = (image, rows) => Array.from({ length: classes }, (_, c) => {
+    let sum = 0;
+    for (let d = 0; d < width; d++) sum += features[image * width + d] * rows[c * width + d];
+    return scale * sum / branches;
+  });
+  const headsAt = (alpha) => headRows({ about, tensors }, alpha);
+  let there = null; // heads at the reference, made when first asked for
   return (image, alpha) => {
-    const own = target(why.reference), prior = target(alpha), before = logits(image, why.reference), now = logits(image, alpha);
+    there ??= headsAt(why.reference);
+    const own = target(why.reference), prior = target(alpha), before = logits(image, there), now = logits(image, headsAt(alpha));
     return { image: before.map((v, c) => v - own[c]), prior, learnt: now.map((v, c) => v - before[c] - prior[c] + own[c]), logits: now };
   };
 }
@@ -410,7 +410,7 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
     const [label, rival] = order.map(([, c]) => c), lead = (values) => values[label] - values[rival];
     const parts = { image: lead(found.image), prior: lead(found.prior), learnt: lead(found.learnt), margin: lead(found.logits) };
     const most = Math.max(...Object.values(parts).map(Math.abs), 1e-9);
-    why.querySelector("h2").innerHTML = `Why ${"<b></b>"} and not ${"<b></b>"}? <small>nats by which it leads; grey speaks against it</small>`;
+    why.querySelector("h2").innerHTML = `Why <b></b> and not <b></b>? <small>nats by which it leads; grey speaks against it</small>`;
     [label, rival].forEach((c, k) => { why.querySelectorAll("b")[k].textContent = about.class_names[c]; });
     for (const [row, part] of reasons) {
       fill(row, ".fill", Math.abs(parts[part]) / most);
