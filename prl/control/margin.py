@@ -104,7 +104,7 @@ def labels_along(
     return found.rename(columns={"begin": "from", "end": "to"}).reset_index(drop=True)
 
 # %% ../../nbs/10_control/margin.ipynb #3aa70806
-def _centred(values: torch.Tensor) -> torch.Tensor:  # of each image, over the classes
+def _centred(values: torch.Tensor) -> torch.Tensor:  # over the classes
     return (values - values.mean(-1, keepdim=True)).double()
 
 
@@ -115,16 +115,20 @@ def shares(
     ends=("head", "tail"),  # two preferences
 ) -> dict:  # "prior", "shifts", "image": sum to 1; "strength": 1 in the closed form
     "How much of a turn of the dial is the prior's shift, another shift, or depends on the image."
-    at = [parts(model, features, end) for end in ends]
-    change = _centred(at[1].logits - at[0].logits)  # (N, C)
-    closed = _centred(at[1].prior - at[0].prior)  # (C,)
-    mean = change.mean(0)
+    start, end = (resolve(one, model.regimes) for one in ends)
+    closed = _centred(log_target(model, end) - log_target(model, start))  # (C,)
+    mean, whole = torch.zeros_like(closed), 0.0
+    # some images at a time: logits of 20,000 images and 10,000 classes are gigabytes
+    for x in features.to(model.log_prior.device).split(max(1, 2**22 // len(closed))):
+        change = _centred(model.logits(x, end) - model.logits(x, start)).cpu()
+        mean += change.sum(0) / len(features)
+        whole += change.square().sum() / len(features)
     strength = (mean @ closed) / (closed @ closed).clamp(min=1e-12)
     along = strength**2 * (closed @ closed)
-    whole = change.square().sum(1).mean().clamp(min=1e-12)
-    found = {
-        "prior": along / whole,
-        "shifts": (mean @ mean - along) / whole,
-        "image": (change - mean).square().sum(1).mean() / whole,
+    parts_of = {
+        "prior": along,
+        "shifts": mean @ mean - along,
+        "image": whole - mean @ mean,
     }
-    return {k: float(v) for k, v in found.items()} | {"strength": float(strength)}
+    found = {k: float(v / whole.clamp(min=1e-12)) for k, v in parts_of.items()}
+    return found | {"strength": float(strength)}
