@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from conftest import fresh_copy
 from kernel import edited
+from playwright.sync_api import TimeoutError
 from test_dial import copied, drag
 
 pytestmark = pytest.mark.slow
@@ -65,6 +66,9 @@ class Notebook:
         nbformat.write(notebook, self.file)
         # tall enough to show every line of the parameters
         self.page = browser.new_page(viewport={"width": 1400, "height": 3000})
+        self.told = []  # what a person would find in the browser's console
+        self.page.on("console", lambda message: self.told.append(message.text))
+        self.page.on("pageerror", lambda error: self.told.append(str(error)))
         self.page.goto(f"{address}lab/tree/nbs/{name}.ipynb")
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
         sessions = f"{address}api/sessions"
@@ -76,6 +80,9 @@ class Notebook:
         self.page.wait_for_selector(
             ".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=300_000
         )
+        self.page.wait_for_function(  # between two cells it is idle, too
+            "!document.querySelector('.jp-Notebook').innerText.includes('[*]')", timeout=300_000
+        )
 
     def menu(self, *names):
         for kind, name in zip((".lm-MenuBar-itemLabel", ".lm-Menu-itemLabel"), names):
@@ -85,6 +92,14 @@ class Notebook:
         self.menu("Run", "Run All Cells")
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]")
         self.wait()
+
+    def seen(self, selector):
+        "Until something is to be seen; else what stands in the last cell and in the console."
+        try:
+            self.page.wait_for_selector(selector, timeout=120_000)
+        except TimeoutError:
+            last = self.page.locator(".jp-CodeCell").last.inner_text()
+            pytest.fail(f"no {selector}, but:\n{last}\n" + "\n".join(self.told[-20:]))
 
     def written(self, before):
         "The notebook as it was saved after a time; None while there is none, or half of one."
@@ -121,9 +136,10 @@ def test_the_dial_is_turned(browser, lab, tmp_path):
     values = dict(page=str(tmp_path / "dial.html"))
     opened = Notebook(browser, lab, "explore", values, "dial.preference")
     opened.run_all()
+    assert "[0.333333, 0.333333" in opened.outputs()[-1]
+    opened.seen(".prl-dial[data-milliseconds]")
     page = opened.page
-    page.wait_for_selector(".prl-dial[data-milliseconds]")
-    assert copied(page) == "balanced" and "[0.333333, 0.333333" in opened.outputs()[-1]
+    assert copied(page) == "balanced"
     drag(page, (0.2, 0.1, 0.7))
     turned = copied(page)
     assert turned == pytest.approx((0.2, 0.1, 0.7), abs=0.01)
