@@ -14,7 +14,10 @@ from sklearn.metrics import f1_score
 from prl.control.cache import read_cache
 from prl.control.conformal import conformal_sets, measured
 from prl.control.dial import Dial
+from prl.control.elicit import Elicitation
+from prl.control.frontier import frontier_of
 from prl.control.goals import Goal
+from prl.control.labelled import of_model
 from prl.control.margin import margins, parts
 from prl.control.page import export_page
 from prl.control.solution import solve
@@ -381,6 +384,69 @@ def test_other_heads(opened, settings, tmp_path):
         agrees(page, cache)
 
 
+def asks_of(cache):
+    "The library's questions about the images that the page has."
+    seen = of_model(cache.model, cache.features, cache.labels, cache.groups)
+    return Elicitation(frontier_of(seen))
+
+
+def asked(page):
+    "A question as it stands on the page: the settings, and what each gets wrong."
+    panel = page.locator(".asking")
+    rows = [row.locator("th, td").all_inner_texts() for row in panel.locator("tbody tr").all()]
+    misses = {name: tuple(int(n.replace(",", "")) for n in cells) for name, *cells in rows}
+    others = misses.pop("all others", (0, 0))
+    return tuple(map(int, panel.get_attribute("data-pair").split(","))), misses, others
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"), [("digits", "ABABBAAB"), ("digits", "BcBBaB"), ("cifar100", "AABABBBB")]
+)
+def test_it_asks_what_the_library_asks_and_goes_where_the_library_goes(name, answers, opened):
+    cache = committed(name)
+    page, asks = opened(cache), asks_of(cache)
+    page.get_by_role("button", name="Ask me").click()
+    page.wait_for_selector(".asking:not([hidden])")
+    for said in answers:
+        question = asks.question()
+        assert asked(page) == (question.numbers, question.misses, question.others)
+        assert f"Of {question.of:,} images" in page.locator(".question").inner_text()
+        page.keyboard.press(said)
+        asks.answer(None if said == "c" else said)
+    if len(answers) < 8:
+        page.get_by_role("button", name="Enough").click()
+    settle(page)
+    found, says = asks.found(), page.locator(".question").inner_text()
+    assert copied(page) == pytest.approx(resolve(found.preference).tolist(), abs=1e-3)
+    low, high = (f"{100 * place:.0f}" for place in found.places)
+    assert f"tail {low} to {high}" in says and f"{found.answers} answers" in says
+    assert found.preference in says and found.says in says
+    dots = page.locator(".possible circle")
+    assert dots.count() == (found.possible > 1e-3).sum()
+
+
+def test_questions_stop_where_they_are_told_and_leave_nothing(opened):
+    page = opened(committed("digits"), width=420)
+    assert page.locator(".asking").is_hidden() and page.locator(".possible circle").count() == 0
+    page.get_by_role("button", name="Ask me").click()
+    page.wait_for_selector(".asking:not([hidden])")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    assert "500 test images" in page.locator(".counted").inner_text()
+    assert page.locator(".sliders").is_hidden()
+    for _ in range(8):
+        page.keyboard.press("a")
+    settle(page)
+    at_eight = copied(page)
+    assert at_eight != "balanced" and page.locator(".answers").is_hidden()
+    page.get_by_role("button", name="Two more questions").click()
+    assert "9 of 10" in page.locator(".question").inner_text()
+    page.keyboard.press("Escape")
+    settle(page)
+    assert page.locator(".asking").is_hidden() and page.locator(".possible circle").count() == 0
+    assert copied(page) == at_eight and page.locator(".sliders").is_visible()
+    assert page.evaluate("document.activeElement.textContent") == "Ask me"
+
+
 WIDGET = """async ([source, cache, preference]) => {  // a page in the place of Jupyter
     const code = new Blob([source], { type: "text/javascript" });
     const { default: widget } = await import(URL.createObjectURL(code));
@@ -422,6 +488,17 @@ def test_widget(browser):
         "what comes from Python is not sent back"
     )
     agrees(page, cache)
+    page.get_by_role("button", name="Ask me").click()
+    page.wait_for_selector(".asking:not([hidden])")
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Enough").click()
+    settle(page)
+    asks = asks_of(cache)
+    asks.answer("B")
+    dial.preference = page.evaluate("saved.at(-1)")  # an answer sets it as a hand does
+    assert dial.preference == pytest.approx(resolve(asks.found().preference).tolist(), abs=1e-3)
+    page.evaluate("fromPython([1, 0, 0])")
+    settle(page)
     page.evaluate("cleanUp(); fromPython([0, 0.5, 0.5])")
     settle(page)
     assert copied(page) == "head" and troubles == []

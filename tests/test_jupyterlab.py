@@ -148,4 +148,17 @@ def test_the_dial_is_turned(browser, lab, tmp_path):
     opened.wait()
     told = re.search(r"[\[(][\d., ]+[\])]", opened.outputs()[-1])[0]
     assert ast.literal_eval(told) == pytest.approx(turned, abs=1e-3), "Python is told"
+    cells = page.locator(".jp-CodeCell").count()
+    page.get_by_role("button", name="Ask me").click()
+    page.wait_for_selector(".asking:not([hidden])")
+    for said in "abcab":  # which JupyterLab would take for its own
+        page.keyboard.press(said)
+    page.get_by_role("button", name="Enough").click()
+    found = [int(part) for part in re.findall(r"head (\d+) tail", page.inner_text(".question"))]
+    page.locator(".jp-CodeCell").last.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    opened.wait()
+    told = re.search(r"[\[(][\d., ]+[\])]", opened.outputs()[-1])[0]
+    assert 100 * ast.literal_eval(told)[0] == pytest.approx(found[0], abs=0.1)
+    assert page.locator(".jp-CodeCell").count() == cells
     page.close()

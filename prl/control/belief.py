@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SHARPNESS', 'VISIBLE', 'LOW', 'HIGH', 'THETAS', 'answer_probabilities', 'shown_misses', 'visible_pairs', 'regrets',
-           'Belief']
+           'first_least', 'Belief']
 
 # %% ../../nbs/10_control/belief.ipynb #de893dd1
 from copy import copy
@@ -70,7 +70,14 @@ def regrets(
     low, high = costs.min(-1, keepdims=True), costs.max(-1, keepdims=True)
     return (costs - low) / np.maximum(high - low, 1e-12)
 
+# %% ../../nbs/10_control/belief.ipynb #2c8b09d5
+def first_least(
+    values: np.ndarray,  # (..., n)
+) -> np.ndarray:  # (...), numbers
+    "The first of the least values, and of those that are level with it."
+    return (values <= values.min(-1, keepdims=True) + 1e-9).argmax(-1)
 
+# %% ../../nbs/10_control/belief.ipynb #a8a41b2b
 class Belief:
     "How likely each theta is after some answers."
 
@@ -92,7 +99,7 @@ class Belief:
         "The question that says most."
         a = self.likely @ self.chances
         says = entr(a) + entr(1 - a) - self.noise @ self.chances
-        return int(np.where(self.left, says, -1).argmax()) if self.left.any() else None
+        return int(first_least(np.where(self.left, -says, 1))) if self.left.any() else None
 
     def after(
         self,
@@ -110,10 +117,10 @@ class Belief:
     @property
     def chosen(self) -> int:
         "Number of the setting whose expected regret is the smallest."
-        return int((self.chances @ self.regrets).argmin())
+        return int(first_least(self.chances @ self.regrets))
 
     @property
     def possible(self) -> np.ndarray:  # (K,), sums to 1
         "How likely each setting is the best."
-        best, settings = self.regrets.argmin(1), self.regrets.shape[1]
+        best, settings = first_least(self.regrets), self.regrets.shape[1]
         return np.bincount(best, weights=self.chances, minlength=settings)

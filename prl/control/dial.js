@@ -1,5 +1,5 @@
 // The dial: from a preference to accuracies, and how they are drawn.
-// One file for the notebook's widget (what it exports) and for the page (which calls `show`).
+// One script for the notebook's widget (what it exports) and for the page (which calls `show`); ask.js stands before it.
 
 // ---------------------------------------------------------------- the cache: a safetensors file, see prl.control.cache.write_cache
 
@@ -192,7 +192,7 @@ function measurer(cache) { // -> (α) -> { byClass: share of each class, values:
   const predict = predictor(features, labels.length, classes), count = new Float32Array(classes);
   for (const label of labels) count[label]++;
   return (alpha) => {
-    const answer = predict(headRows(cache, alpha)), byClass = new Float32Array(classes), given = new Float32Array(classes);
+    const answer = predict(headRows(cache, alpha)), byClass = new Float64Array(classes), given = new Float32Array(classes);
     for (let n = 0; n < labels.length; n++) {
       given[answer[n]]++;
       if (answer[n] === labels[n]) byClass[labels[n]]++;
@@ -303,6 +303,7 @@ const FRAME = `<div class="panes">
       ${EXPERTS.map((e) => `<polygon points="${CORNERS.join(" ")}" fill="url(#prl-${e})"/>`).join("")}
       <polygon class="border" points="${CORNERS.join(" ")}"/>
       <text x="170" y="17">${LABELS[0]}</text><text x="30" y="297">${LABELS[1]}</text><text x="340" y="297" class="end">${LABELS[2]}</text>
+      <g class="possible" aria-hidden="true"></g>
       <g class="marks"></g>
       <g class="handle" tabindex="0" role="slider" aria-label="Preference, a point of the triangle: arrow keys move it, Home is head, End is tail"
         aria-valuemin="0" aria-valuemax="100"><circle r="22" class="halo"/><circle r="10" class="knob"/></g>
@@ -520,6 +521,7 @@ function show(parent, bytes, changed = () => {}) { // -> { move(α) }; `changed`
     setTimeout(() => put(root, ".copy", "Copy"), 1500);
   };
 
+  askable(root, cache, pictures, turn);
   const { config } = about;
   find("footer").innerHTML = `<p class="what"></p><p class="how"></p><p class="which"></p><p>This step took <span class="took"></span>.</p>`;
   put(root, ".what", `${about.run}: ${config.method} on ${config.dataset}, ${about.budget}, seed ${config.seed}, commit ${about.commit}, ${about.hardware}.`);

@@ -9,14 +9,14 @@ __all__ = ['Dial']
 import anywidget
 import traitlets
 
-from .page import asset, cache_of, content
+from .page import SCRIPT, asset, cache_of, content
 from ..preference import resolve
 
 # %% ../../nbs/10_control/dial.ipynb #e6d6ec01
 class Dial(anywidget.AnyWidget):
     "A triangle and three sliders; `preference` is where they stand, and can be set, also by name."
 
-    _esm, _css = asset("dial.js"), asset("dial.css")
+    _esm, _css = asset(*SCRIPT), asset("dial.css")
     cache = traitlets.Bytes().tag(sync=True)
     preference = traitlets.Any().tag(sync=True)
 
