@@ -64,11 +64,12 @@ THETAS = np.linspace(LOW, HIGH, 101)
 
 
 def regrets(
-    costs: np.ndarray,  # (..., K)
-) -> np.ndarray:  # (..., K), 0 to 1
-    "Costs above the best, as a share of their range."
+    costs: np.ndarray,  # (..., K), of the settings
+    paid: np.ndarray = None,  # (..., n), of others, which may lie off the frontier; None: the same
+) -> np.ndarray:  # (..., K) or (..., n); 0 to 1 along the frontier
+    "Costs above the best setting, as a share of the range of the settings' costs."
     low, high = costs.min(-1, keepdims=True), costs.max(-1, keepdims=True)
-    return (costs - low) / np.maximum(high - low, 1e-12)
+    return ((costs if paid is None else paid) - low) / np.maximum(high - low, 1e-12)
 
 # %% ../../nbs/10_control/belief.ipynb #2c8b09d5
 def first_least(

@@ -54,7 +54,7 @@ def halves(
     return chosen
 
 # %% ../../nbs/10_control/split.ipynb #cef07d66
-def _whole_groups(labels, parts, groups) -> np.ndarray:  # (N,)
+def _whole_groups(labels, parts, groups, seed) -> np.ndarray:  # (N,)
     "Parts of whole groups; of a few ways to deal them that which leaves the fewest classes alone."
     names, group = np.unique(np.asarray(groups).astype(str), return_inverse=True)
     parts = min(parts, len(names), int(np.bincount(labels).max()))
@@ -64,12 +64,12 @@ def _whole_groups(labels, parts, groups) -> np.ndarray:  # (N,)
             "expected two groups or more, one to choose with and one to judge on"
         )
     fewest, best = np.inf, None
-    for seed in range(5):
+    for tried in range(5 * seed, 5 * seed + 5):
         fold = np.empty(len(labels), dtype=int)
         # seconds to import: only who needs it waits
         from sklearn.model_selection import StratifiedGroupKFold
 
-        deal = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
+        deal = StratifiedGroupKFold(parts, shuffle=True, random_state=tried)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of classes with fewer images than parts
             for k, (_, held) in enumerate(deal.split(labels, labels, group)):
@@ -86,15 +86,16 @@ def parts_of(
     labels,  # (N,)
     parts: int,
     groups=None,  # (N,), what each image belongs to; None: each to itself
+    seed: int = 0,  # which images
 ) -> np.ndarray:  # (N,), 0 .. parts − 1
-    "A part for each image, always the same one; every class is spread evenly over the parts."
+    "A part for each image, the same one for a seed; every class is spread evenly over the parts."
     labels = np.asarray(labels)
     if groups is not None:
-        return _whole_groups(labels, parts, groups)
+        return _whole_groups(labels, parts, groups, seed)
     place = np.empty(len(labels), dtype=int)
     for c in np.unique(labels):
         members = labels == c
-        place[members] = np.random.default_rng([0, c]).permutation(members.sum()) + c
+        place[members] = np.random.default_rng([seed, c]).permutation(members.sum()) + c
     return place % parts
 
 # %% ../../nbs/10_control/split.ipynb #6e90047b

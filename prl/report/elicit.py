@@ -17,41 +17,48 @@ from ..control.frontier import Frontier
 from ..control.simulated import KINDS, RIVALS
 from ..interval import interval
 from .style import BLUE, PALETTE, RED, WIDTH, themed
+from .worth import paired
 
 # %% ../../nbs/13_report/elicit.ipynb #70837fb8
-def _mean(values) -> tuple:  # mean, low, high
-    values = np.asarray(values)
-    return interval(lambda _, users: values[users].mean(), 1, len(values))
+def _mean(values: pd.Series, ratio) -> tuple:  # of splits and users -> mean, low, high
+    means = values.groupby(level="split").mean()
+    if len(means) > 1:
+        return paired(means.to_numpy(), ratio)
+    alone = values.to_numpy()
+    return interval(lambda _, users: alone[users].mean(), 1, len(alone))
 
 
 def mean_regrets(
-    table: pd.DataFrame,  # from `prl.control.simulated.simulate`
+    table: pd.DataFrame,  # from `prl.control.simulated.simulate_splits`
+    ratio: float = 1.0,  # images that judge over those that what is judged was made from
 ) -> pd.DataFrame:  # kind, way, questions -> mean, low, high; percent
     "Mean regrets over the users."
-    grouped = table.groupby(["kind", "way", "questions"]).regret
-    found = {key: _mean(values) for key, values in grouped}
+    grouped = table.set_index("split").groupby(["kind", "way", "questions"]).regret
+    found = {key: _mean(values, ratio) for key, values in grouped}
     index = pd.MultiIndex.from_tuples(found, names=["kind", "way", "questions"])
     return pd.DataFrame(found.values(), index, columns=["mean", "low", "high"])
 
 
 def against(
-    table: pd.DataFrame,  # from `simulate`
+    table: pd.DataFrame,  # from `simulate_splits`
     kind: str,  # of `KINDS`
     questions: int,  # that were answered
+    ratio: float = 1.0,  # as in `mean_regrets`
 ) -> dict:  # rival -> mean, low, high: below 0 the questions are better
     "What the questions change in the regret of the same users."
-    of_kind = table[table.kind == kind].pivot(index="user", columns=["way", "questions"])
-    regret = of_kind["regret"]
+    of_kind = table[table.kind == kind]
+    regret = of_kind.pivot(index=["split", "user"], columns=["way", "questions"])["regret"]
     asked = regret["questions", questions]
-    return {rival: _mean(asked - regret[rival, 0]) for rival in RIVALS}
+    return {rival: _mean(asked - regret[rival, 0], ratio) for rival in RIVALS}
 
 # %% ../../nbs/13_report/elicit.ipynb #dc91afc0
 @themed
 def plot_regret(
-    table: pd.DataFrame,  # from `simulate`
+    table: pd.DataFrame,  # from `simulate_splits`
+    ratio: float = 1.0,  # as in `mean_regrets`
 ):
     "Regret by number of questions, a panel for each kind of users, the rivals as lines."
-    means = mean_regrets(table)
+    means = mean_regrets(table, ratio)
     fig, axes = plt.subplots(1, len(KINDS), figsize=(WIDTH, 3.2), sharey=True)
     styles = dict(zip(RIVALS, ("--", "-.", ":", "-")))
     for axis, kind in zip(axes, KINDS):
@@ -80,22 +87,26 @@ def _verdict(gaps) -> str:  # from `against`
 
 
 def said(
-    table: pd.DataFrame,  # from `simulate`
+    table: pd.DataFrame,  # from `simulate_splits`
+    ratio: float = 1.0,  # as in `mean_regrets`
     kind: str = "per class, slips",  # of `KINDS`
 ) -> str:
     "What the questions bring these users, beside the other ways."
-    means, last = mean_regrets(table).loc[kind], table.questions.max()
+    means, last = mean_regrets(table, ratio).loc[kind], table.questions.max()
     five = min(5, last)
     shown = {k: "{:.1f} % ({:.1f} to {:.1f})".format(*row) for k, row in means.T.items()}
     verdicts = [
-        f"after {k} answers {_verdict(against(table, kind, k))}" for k in sorted({five, last})
+        f"after {k} answers {_verdict(against(table, kind, k, ratio))}"
+        for k in sorted({five, last})
     ]
     others = ", ".join(f"{rival} {means.loc[(rival, 0), 'mean']:.1f} %" for rival in RIVALS)
+    users, splits = table.user.nunique(), table.split.nunique()
+    over = f"{splits} splits of {users} users each" if splits > 1 else f"{users} users"
     return (
         f"Regret of users of the kind *{kind}*, as a share of what the dial can cost them: "
         f"{shown['questions', 0]} before a question, {shown['questions', five]} after {five} "
         f"answers, {shown['questions', last]} after {last}; {others}. The questions are "
-        f"{'; '.join(verdicts)} (paired over {table.user.nunique()} users, 95 % intervals)."
+        f"{'; '.join(verdicts)} (paired over {over}, 95 % intervals)."
     )
 
 # %% ../../nbs/13_report/elicit.ipynb #d6cc4174
