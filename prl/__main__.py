@@ -269,7 +269,7 @@ def elicit(
     prl elicit photos-prl_offset-s0
     prl elicit digits-ir50-prl-s0 --questions 5
     """
-    from prl.study.ask import ask
+    from prl.study.elicit import ask
 
     with told():
         ask(run, questions, data_root)

@@ -1,5 +1,5 @@
 // The dial: from a preference to accuracies, and how they are drawn.
-// One script for the notebook's widget (what it exports) and for the page (which calls `show`); ask.js stands before it.
+// One script for the notebook's widget (what it exports) and for the page (which calls `show`); elicit.js stands before it.
 
 // ---------------------------------------------------------------- the cache: a safetensors file, see prl.control.cache.write_cache
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .belief import THETAS, Belief, shown_misses
+from .elicit_belief import THETAS, Belief, shown_misses
 from .frontier import Frontier
 from ..errors import unknown
 

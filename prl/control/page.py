@@ -26,7 +26,7 @@ def asset(*names: str) -> str:
     return "".join(files("prl.control").joinpath(name).read_text() for name in names)
 
 
-SCRIPT = "ask.js", "dial.js"  # one script: the first has the questions
+SCRIPT = "elicit.js", "dial.js"  # one script: the first has the questions
 
 
 def cache_of(run) -> Cache:  # of a run's folder, or a `Cache` as it is

@@ -41,6 +41,9 @@ class Repeats(NamedTuple):
     says: str  # which images these are
 
 # %% ../../nbs/10_control/repeated_splits.ipynb #78af34e0
+_CORNERS = 1  # intervals of a grid of preferences: a frontier has settings of its own
+
+
 def _anew(config, phi, draws) -> list:  # of Repeat
     found = []
     for k in tqdm(range(draws), desc="splits", delay=5, leave=False):
@@ -50,7 +53,7 @@ def _anew(config, phi, draws) -> list:  # of Repeat
         model, _ = heads_on(one, train, data.class_names)
         with torch.no_grad():
             seen = [model.phi.of_trunk(torch.from_numpy(x)[:, None]) for x, _ in others]
-        pair = [of_model(model, x, part.labels) for x, part in zip(seen, others)]
+        pair = [of_model(model, x, part.labels, steps=_CORNERS) for x, part in zip(seen, others)]
         found.append(Repeat(model, seen[1], Held(*pair, "")))
     return found
 
@@ -58,11 +61,12 @@ def _anew(config, phi, draws) -> list:  # of Repeat
 def _test_images(folder, data_root) -> tuple:  # model, features, Examples
     if folder.is_file() or not (folder / "model.safetensors").exists():
         cache = read_cache(folder)
-        seen = of_model(cache.model, cache.features, cache.labels, cache.groups)
+        seen = of_model(cache.model, cache.features, cache.labels, cache.groups, _CORNERS)
         return cache.model, cache.features, seen
     model, test = load(folder), data_of(folder, data_root).test
     features = test_features(model, test.images, folder / "features.safetensors")
-    return model, features, of_model(model, features, test.labels.numpy(), belongs=test.groups)
+    known = dict(steps=_CORNERS, belongs=test.groups)
+    return model, features, of_model(model, features, test.labels.numpy(), **known)
 
 
 def _halves(examples: Examples, seed: int) -> Held:

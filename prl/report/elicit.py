@@ -12,9 +12,9 @@ import pandas as pd
 import torch
 
 from ..control.elicit import Question
+from ..control.elicit_users import KINDS, RIVALS
 from ..control.few_images import rarer_half
 from ..control.frontier import Frontier
-from ..control.simulated import KINDS, RIVALS
 from ..interval import interval
 from .style import BLUE, PALETTE, RED, WIDTH, themed
 from .worth import paired
@@ -29,7 +29,7 @@ def _mean(values: pd.Series, ratio) -> tuple:  # of splits and users -> mean, lo
 
 
 def mean_regrets(
-    table: pd.DataFrame,  # from `prl.control.simulated.simulate_splits`
+    table: pd.DataFrame,  # from `prl.control.elicit_users.simulate_splits`
     ratio: float = 1.0,  # images that judge over those that what is judged was made from
 ) -> pd.DataFrame:  # kind, way, questions -> mean, low, high; percent
     "Mean regrets over the users."

@@ -1,4 +1,4 @@
-// Questions for a preference, as prl.control.frontier, belief and elicit ask them, about the test images of a dial's cache.
+// Questions for a preference, as prl.control.frontier, elicit_belief and elicit ask them, about the test images of a dial's cache.
 // It stands before dial.js in one script, and uses its `measurer`; nothing is computed before somebody asks for a question.
 
 const STEPS = 50, BLUR = 0.06, SHARPNESS = 4, SLIPS = 0.1, VISIBLE = 3, NAMED = 3, TIED = 1e-9, QUESTIONS = 8, MORE = 2;
