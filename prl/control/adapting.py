@@ -10,6 +10,7 @@ import torch
 
 from .adapt import calibrate, evidence, find
 from .calibrated import tested_on
+from .mixture import looks_of
 from ..data.storage import find_run
 from ..fit.origin import data_of
 from ..model.features import test_features
@@ -43,10 +44,13 @@ class Adapting:
         features, labels, which = known(run, model, data_root)
         self.model, self.which = model, f"{len(labels)} {which} images"
         self.calibration = calibrate(evidence(model, features), labels, model.log_prior)
+        classes = len(model.class_names)
+        alone = labels.bincount().max() < 2  # then nobody knows how alike images of a class are
+        self.looks = None if alone else looks_of(features, labels, classes)
         self.found = None  # `prl.control.adapt.Found`, once it was called
 
     def __call__(self, features) -> torch.Tensor:  # (N, branches, d) -> (T,)
-        self.found = find(self.model, features, calibration=self.calibration)
+        self.found = find(self.model, features, calibration=self.calibration, looks=self.looks)
         self.images = len(features)
         return self.found.alpha
 
@@ -55,4 +59,7 @@ class Adapting:
         if self.found.declined:
             return self.found.declined
         alpha = ",".join(f"{a:.4g}" for a in self.found.alpha)
-        return f"Preference {alpha}, found in {self.images} images; {self.which} calibrated it"
+        said = f"Preference {alpha}, found in {self.images} images; {self.which} calibrated it. "
+        if self.found.explained is None:
+            return f"{said}Whether these look as those do was not tested: there are too few"
+        return said + self.found.explained.says
