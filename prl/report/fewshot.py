@@ -71,7 +71,9 @@ def plot_rare(
     "Rare against other classes: lines of dials, points of fixed classifiers."
     columns = min(2, len(found))
     shape = -(-len(found) // columns), columns
-    fig, axes = plt.subplots(*shape, figsize=(WIDTH, 3.1 * shape[0]), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(
+        *shape, figsize=(WIDTH, 3.1 * shape[0]), sharex=True, sharey=True, squeeze=False
+    )
     for axis, (n, systems) in zip(axes.flat, found.items()):
         for k, (name, splits) in enumerate(systems.items()):
             others, rare = _along(splits)
