@@ -19,22 +19,22 @@ from tqdm import tqdm
 from .data.environments import ESTIMATORS, Environments
 from .longtail import total_variation
 from .model.asked import log_target, preferences_asked
-from .model.features import predict
+from .model.sweep import in_order, sweep
 from .preference import EXPERTS, edge, grid, named
 
 # %% ../nbs/09_evaluate.ipynb #324b856b
 class Metric(NamedTuple):
     "A value of each test image, and how its mean is shown."
 
-    of: Callable  # (logits (N, C), labels (N,)) -> (N,)
+    of: Callable  # (logits (N, C), labels (N,), their likeliest classes (N,)) -> (N,)
     scale: float = 100  # of a row: 100 makes percent of a share
     higher: bool = True  # whether more is better
     digits: int = 1  # behind the point, in a table
 
 
-def is_right(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:  # (N,), bool
-    "Whether the most likely class is the true one."
-    return logits.argmax(1) == labels
+def is_right(logits, labels: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:  # (N,), bool
+    "Whether the likeliest class is the true one."
+    return chosen == labels
 
 
 METRICS = {"accuracy": Metric(is_right)}
@@ -129,9 +129,9 @@ def seen(answer: Answers, labels: torch.Tensor) -> Seen:
     for part in answer.parts():
         mine = labels[start : start + len(part)]
         start += len(part)
-        for name, metric in METRICS.items():
-            values[name].append(metric.of(part, mine))
         sure, likeliest = F.softmax(part, 1).max(1)
+        for name, metric in METRICS.items():
+            values[name].append(metric.of(part, mine, likeliest))
         confidence.append(sure)
         chosen.append(likeliest)
     values = {name: torch.cat(found) for name, found in values.items()}
@@ -177,6 +177,11 @@ class Tried(NamedTuple):
     correct: torch.Tensor  # (P, N), bool
 
 # %% ../nbs/09_evaluate.ipynb #6b63d20e
+def _heads(model, alphas, numbers):  # (P, T), of a head -> yields (branches, C, d)
+    for some in alphas.split(max(1, 2**22 // numbers)):  # 16 MiB: faster than one by one
+        yield from model.head(some)
+
+
 @torch.no_grad()
 def try_all(
     model,
@@ -187,16 +192,14 @@ def try_all(
     "Every preference of the simplex grid and of the head-tail edge, on the whole test set."
     points = {"grid": grid(steps), "edge": edge(steps, model.regimes)}
     alphas = torch.cat(list(points.values()))
+    order = torch.cat([in_order(points["grid"]), torch.arange(len(points["grid"]), len(alphas))])
     device = model.log_prior.device
-    # heads of 16 MiB: the bar moves every few seconds, also with 10,000 classes
-    at_once = max(1, 2**22 // (features[0].numel() * len(model.class_names)))
     features, labels = features.to(device), labels.to(device)
-    correct = torch.cat(
-        [
-            (predict(features, model.head(a.to(device))) == labels[:, None]).T.cpu()
-            for a in tqdm(alphas.split(at_once), "dial", delay=5, leave=False)
-        ]
-    )
+    numbers = features[0].numel() * len(model.class_names)
+    answered = sweep(features, _heads(model, alphas[order].to(device), numbers))
+    correct = torch.empty(len(alphas), len(labels), dtype=torch.bool)
+    for k, answer in zip(tqdm(order.tolist(), "dial", delay=5, leave=False), answered):
+        correct[k] = (answer == labels).cpu()
     return Tried([label for label, p in points.items() for _ in p], alphas, correct)
 
 # %% ../nbs/09_evaluate.ipynb #8709f34d
