@@ -104,7 +104,7 @@ def repeated(
         return Repeats([Repeat(model, features, held)], False, ratio, held.says)
     each = [Repeat(model, features, _halves(seen, k)) for k in range(draws)]
     says = (
-        f"one training; its {len(seen)} test images are dealt {draws} times into a half that "
+        f"one training; its {len(seen):,} test images are dealt {draws} times into a half that "
         "chooses and a half that judges"
     )
     return Repeats(each, False, 1.0, says)
