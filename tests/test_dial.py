@@ -447,6 +447,22 @@ def test_questions_stop_where_they_are_told_and_leave_nothing(opened):
     assert page.evaluate("document.activeElement.textContent") == "Ask me"
 
 
+def test_a_question_shows_pictures_of_its_classes_where_there_are_some(opened, tmp_path):
+    cache = read_cache(measure(Config(runs=str(tmp_path), epochs=4, simplex_steps=1)))
+    page, names = opened(cache), cache.model.class_names
+    shown = {names[cache.labels[k]] for k in cache.about["pictures"]["images"]}
+    page.get_by_role("button", name="Ask me").click()
+    page.wait_for_selector(".asking:not([hidden])")
+    seen = set()
+    for _ in range(8):
+        for row in page.locator(".asking tbody tr").all():
+            name = row.locator("th").inner_text()
+            assert row.locator("img").count() == (name in shown)
+            seen |= {name} & shown
+        page.keyboard.press("b")
+    assert seen, "some class of some question has a picture"
+
+
 WIDGET = """async ([source, cache, preference]) => {  // a page in the place of Jupyter
     const code = new Blob([source], { type: "text/javascript" });
     const { default: widget } = await import(URL.createObjectURL(code));
