@@ -169,12 +169,12 @@ def mean_shares(
     return pd.DataFrame(found.values(), found, columns=["mean", "low", "high"])
 
 # %% ../../nbs/13_report/explain.ipynb #f3aeb370
-def with_interval(row, digits: int = 1) -> str:  # of `mean_shares`
+def with_interval(row, digits: int = 1, unit: str = "") -> str:  # of `mean_shares`
     "A mean, and where there is one its interval."
     low, high = max(row.low, 0.0), min(row.high, 100.0)  # of shares
     if np.isnan(row.low):
-        return f"{row['mean']:.{digits}f}"
-    return f"{row['mean']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+        return f"{row['mean']:.{digits}f}{unit}"
+    return f"{row['mean']:.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})"
 
 # %% ../../nbs/13_report/explain.ipynb #76c2f117
 def turns_table(
