@@ -30,6 +30,18 @@ TWICE = {
         dict(run="digits-ir50-dial-epochs1-s0"),
         r"100\.0 % is the shift",  # a post-hoc dial is nothing else
     ),
+    "domain": (
+        dict(
+            run="digits-ir50-prl-epochs1-s0",
+            kinds=["noise"],
+            size=50,
+            adapted=50,
+            sizes=[50],
+            draws=1,
+        ),
+        dict(run="digits-ir50-dial-epochs1-s0", kinds=["jpeg"]),
+        "jpeg, mild",
+    ),
     "elicit": (
         dict(users=5, questions=3),
         dict(run="digits-ir50-dial-epochs1-s0", users=6),
@@ -82,7 +94,7 @@ WHOLE = TWICE | {
     "worth": (dict(epochs=1), dict(methods=["softmax"], splits=1), ", 1 split,"),
     "fewshot": (dict(epochs=1), dict(methods=["softmax"], draws=1), ", 1 draw,"),
 }
-NO_RUNS = "explore", "explain", "elicit", "report", "benchmark"  # they have no parameter `runs`
+NO_RUNS = "explore", "explain", "domain", "elicit", "report", "benchmark"  # they have no parameter `runs`
 WRONG = [  # notebook, what papermill gives it, what the error says
     ("train", dict(epohcs=3), "unknown parameter 'epohcs'; did you mean 'epochs'"),
     ("train", dict(epochs="three"), "epochs is 'three'"),
@@ -96,6 +108,8 @@ WRONG = [  # notebook, what papermill gives it, what the error says
     ("explore", dict(rum="reports/runs/digits-ir50-prl-s0"), "did you mean 'run'"),
     ("explain", dict(pictures=0), "pictures is 0"),
     ("explain", dict(run="digits-ir50-prl-s9"), "no run"),
+    ("domain", dict(draws=0), "draws is 0"),
+    ("domain", dict(kinds=["nose"]), "did you mean 'noise'"),
     ("elicit", dict(users=0), "users is 0"),
     ("elicit", dict(run="digits-ir50-prl-s9"), "no run"),
     ("compare", dict(methods=["softmax", "sadee"]), "did you mean 'sade'"),

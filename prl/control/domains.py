@@ -71,7 +71,7 @@ def source_of(model, features, labels) -> Source:
     looks = looks_of(features, labels, len(model.class_names))
     return Source(model, known, labels, calibration, looks)
 
-# %% ../../nbs/10_control/domains.ipynb #1f6e19e5
+# %% ../../nbs/10_control/domains.ipynb #af8761ea
 class Met(NamedTuple):
     "What each way gets right on a test set."
 
@@ -89,14 +89,14 @@ def meet(
     features: torch.Tensor,  # (n, branches, d), of the set
     labels: torch.Tensor,  # (n,), only to count what is right
     about: tuple,  # look, environment, index
-    quantifiers: tuple = (),  # of `QUANTIFIERS`
+    ways: tuple = (),  # more estimates of the prior: "map", "em", and of `QUANTIFIERS`
     draws: int = 99,  # of the test
 ) -> Met:
     "A test set, answered in each way."
     true = torch.bincount(labels, minlength=len(source.model.class_names)) / len(labels)
     seen = source.evidence(features)
     priors = {"adapt": source.prior(seen, "family")}
-    priors |= {way: source.prior(seen, way) for way in ("map", "em", *quantifiers)}
+    priors |= {way: source.prior(seen, way) for way in ways}
     device = source.model.log_prior.device
     answers = {"none": source.model.logits(features.to(device)).cpu().argmax(1)}
     answers |= {way: with_prior(seen, prior) for way, prior in (priors | {"true": true}).items()}

@@ -44,7 +44,7 @@ def nearest_mixtures(
         found, pace = new, next_pace
     return found
 
-# %% ../../nbs/10_control/mixture.ipynb #3816300f
+# %% ../../nbs/10_control/mixture.ipynb #f5d830dd
 @dataclass(frozen=True, eq=False)
 class Looks:
     "How labelled images of each class look, in directions whose spread within classes is 1."
@@ -94,10 +94,15 @@ def looks_of(
     # seconds to import: only who needs it waits
     from sklearn.covariance import ledoit_wolf
 
-    spread, vectors = np.linalg.eigh(ledoit_wolf(left, assume_centered=True)[0])
+    covariance, shrunk = ledoit_wolf(left, assume_centered=True)
+    spread, vectors = np.linalg.eigh(covariance)
     kept = spread > 1e-9 * spread[-1]
     directions = vectors[:, kept] / np.sqrt(spread[kept])
-    return Looks(place, left @ directions, (means - centre) @ directions, known, centre, directions)
+    left = left @ directions
+    # by the spread that each image leaves behind when it is left out (Sherman and Morrison)
+    own = (1 - shrunk) * (left**2).sum(1) / len(left)
+    left = left / np.sqrt(np.maximum(1 - own, 1e-6))[:, None]
+    return Looks(place, left, (means - centre) @ directions, known, centre, directions)
 
 # %% ../../nbs/10_control/mixture.ipynb #4a672106
 LEVEL = 0.01  # p-values from here down say that the looks changed
