@@ -94,7 +94,14 @@ WHOLE = TWICE | {
     "worth": (dict(epochs=1), dict(methods=["softmax"], splits=1), ", 1 split,"),
     "fewshot": (dict(epochs=1), dict(methods=["softmax"], draws=1), ", 1 draw,"),
 }
-NO_RUNS = "explore", "explain", "domain", "elicit", "report", "benchmark"  # they have no parameter `runs`
+NO_RUNS = (
+    "explore",
+    "explain",
+    "domain",
+    "elicit",
+    "report",
+    "benchmark",
+)  # they have no parameter `runs`
 WRONG = [  # notebook, what papermill gives it, what the error says
     ("train", dict(epohcs=3), "unknown parameter 'epohcs'; did you mean 'epochs'"),
     ("train", dict(epochs="three"), "epochs is 'three'"),
