@@ -41,7 +41,7 @@ def draw_apart(
             chosen.append(image)
     return np.array(chosen, dtype=int)
 
-# %% ../../nbs/10_control/domains.ipynb #79662fea
+# %% ../../nbs/10_control/domains.ipynb #11af1509
 @dataclass(frozen=True, eq=False)
 class Source:
     "A model with what labelled images say that it was not trained on."
@@ -62,6 +62,11 @@ class Source:
         known = self.known / self.calibration.temperature
         known = known + self.calibration.slope * self.model.log_prior.cpu()
         return quantified(seen, known, self.labels, by)
+
+    def p(self, features) -> float:  # (N, branches, d)
+        "Of the test whether a change of mixture explains images."
+        prior = self.prior(self.evidence(features), "family")
+        return explained(self.looks, features, prior).p
 
 
 def source_of(model, features, labels) -> Source:
