@@ -44,7 +44,7 @@ def nearest_mixtures(
         found, pace = new, next_pace
     return found
 
-# %% ../../nbs/10_control/mixture.ipynb #f5d830dd
+# %% ../../nbs/10_control/mixture.ipynb #c6aef0a2
 @dataclass(frozen=True, eq=False)
 class Looks:
     "How labelled images of each class look, in directions whose spread within classes is 1."
@@ -96,7 +96,9 @@ def looks_of(
 
     covariance, shrunk = ledoit_wolf(left, assume_centered=True)
     spread, vectors = np.linalg.eigh(covariance)
+    # the widest, five images to each: more cannot be told from so few
     kept = spread > 1e-9 * spread[-1]
+    kept[: -max(2, len(left) // 5)] = False
     directions = vectors[:, kept] / np.sqrt(spread[kept])
     left = left @ directions
     # by the spread that each image leaves behind when it is left out (Sherman and Morrison)

@@ -155,7 +155,7 @@ def plot_power(
     fig.suptitle(title)
     return fig
 
-# %% ../../nbs/13_report/domain.ipynb #216f2ba8
+# %% ../../nbs/13_report/domain.ipynb #829dac25
 def of_look(
     sets: list,  # of Met
     look: str,  # or a strength: all corruptions of it
@@ -233,16 +233,18 @@ def telling(
     "How well the test tells a change of mixture from one of looks."
     alone = sum(false.values(), [])
     share, low, high = rate(alone)
-    said = (
-        f"**A test tells the two apart.** At a level of {100 * LEVEL:.0f} % it alarms on "
-        f"{share:.1f} % ({low:.1f} to {high:.1f}) of {len(alone)} sets whose mixture alone changed."
-    )
+    of = f"{share:.1f} % ({low:.1f} to {high:.1f}) of {len(alone)} sets"
     looks = [one for one in met if one.look != "clean"]
     if not looks:
-        ps = [one.p for one in met]
         return (
-            f"{said} Of {len(ps)} sets of the run's test images it alarms on {rate(ps)[0]:.0f} %."
+            f"At a level of {100 * LEVEL:.0f} % the test alarms on {of} of test images in other "
+            "mixtures. Where they come from elsewhere than the labelled ones, an alarm is right; "
+            "where not, it is false."
         )
+    said = (
+        f"**A test tells the two apart.** At a level of {100 * LEVEL:.0f} % it alarms on {of} "
+        "whose mixture alone changed."
+    )
     for n in dict.fromkeys(n for look, n in power if look != "clean"):
         each = {
             s: sum([ps for (look, m), ps in power.items() if m == n and look.endswith(s)], [])
