@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from .estimate import estimate, labelled, log_likelihood
-from .guard import KEPT, why_not
+from .guard import why_not
 from .mixture import FEWEST, Explained, Looks, explained
 from ..data.environments import Environments
 from ..method.registry import METHODS
@@ -158,8 +158,8 @@ def find(
     features: torch.Tensor,  # (N, branches, d), of unlabelled images, as for `evidence`
     by: str = "family",  # one of `prl.control.estimate.WAYS`
     calibration: Calibration = Calibration(),  # from `calibrate`, where there are labelled images
-    guard: bool = True,  # decline where images are too few (`prl.control.guard`) or look otherwise
-    looks: Looks = None,  # of labelled images (`prl.control.mixture`); None: not tested
+    guard: bool = True,  # decline where so few images were not worth it (`prl.control.guard`)
+    looks: Looks = None,  # of labelled images (`prl.control.mixture`): warn of other looks
 ) -> Found:
     "The class prior of unlabelled images, with the preference for it."
     seen = evidence(model, features, calibration)
@@ -175,10 +175,11 @@ def find(
     calibrated = calibration != Calibration() or not model.by_regime
     classes = len(model.class_names)
     why = why_not(len(seen), classes, by, calibrated) if guard else ""
-    if guard and not why and looks is not None and len(seen) >= FEWEST:
-        found = found._replace(explained=explained(looks, features, found.prior))
-        why = "" if found.explained.holds else f"{found.explained.says}. {KEPT}"
     if not why:
+        if looks is not None and len(seen) >= FEWEST:
+            found = found._replace(explained=explained(looks, features, found.prior))
+            if not found.explained.holds:
+                log.warning(found.explained.says)
         return found
     log.warning(why)
     alpha = named("balanced", model.regimes) if model.controllable else None

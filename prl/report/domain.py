@@ -257,6 +257,6 @@ def telling(
         for sets in (looks, of_look(met, "clean"))
     )
     return (
-        f"{said} `adapt` declines where it alarms, which changes its accuracy by {there} on "
-        f"corrupted images, by {here} on clean ones."
+        f"{said} `adapt` warns where it alarms: to keep the balanced preference there would "
+        f"change its accuracy by {there} on corrupted images, by {here} on clean ones."
     )
