@@ -178,8 +178,9 @@ def deceiving(
 ) -> str:
     "What the found prior brings where the mixture changes, and where the looks do."
     clean, strengths = of_look(met, "clean"), _strengths(met)
+    where = "Where only the mixture changes" if strengths else "On test images as they are"
     said = (
-        "Where only the mixture changes, the prior that `adapt` finds brings "
+        f"{where}, the prior that `adapt` finds brings "
         f"{in_points(*gained(clean, 'adapt'))} over the eleven environments; it is "
         f"{off_by(clean):.0f} % off."
     )
