@@ -26,6 +26,7 @@ from prl.fit.field import (
     Part,
     Positive,
     Share,
+    Sides,
     Weight,
     explained,
     field,
@@ -171,6 +172,7 @@ class AugmentationFields(BaseModel):
     jitter: Fraction = field(
         0.0, "largest change of brightness, contrast and saturation of resized crops"
     )
+    sizes: Sides = field([], "pixels of images in turn, before the last fifth of the epochs")
     pad: Natural = field(RECIPE, "pixels that a crop may shift by")
     flip: bool = field(RECIPE, "mirror half of the images")
     degrees: Weight = field(RECIPE, "largest rotation to either side")

@@ -136,6 +136,11 @@ def views_of_frozen(asked: Asked) -> str | None:
             f"whole, and frozen_stages is {asked.value('frozen_stages')!r}: give 4 with it, or "
             "leave views out"
         )
+    if asked.get("sizes") and (views or asked.dataset == "features"):
+        return (
+            f"sizes is {asked.get('sizes')!r}, but features are computed once, of whole images: "
+            "leave it out"
+        )
     if asked.value("standardise") and not (views or asked.get("first")):
         return (
             "standardise is True, but it is for features that are computed once: "

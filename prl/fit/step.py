@@ -64,6 +64,7 @@ def stage_of(config: Config) -> Config:
         mixup=0.0,
         smoothing=0.0,
         average=0.0,
+        sizes=[],
     )
     return config.model_copy(update=own)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..data.batches import images_a_step, inputs, shuffled
+from ..data.batches import check_sizes, images_a_step, inputs, shuffled, side_in, sized
 from ..data.dataset import Data
 from ..data.images import Images
 from ..data.kept import write_table
@@ -134,6 +134,7 @@ class Training(Progress):
 
     def __init__(self, config: Config, data: Data, device, bf16: bool):
         images = len(data.train.labels)
+        check_sizes(data.train.images, config)
         self.folder = run_folder(config)
         per_epoch = -(-images // images_a_step(images, config))
         super().__init__(self.folder.name, stage_of(config), per_epoch)
@@ -179,8 +180,9 @@ class Training(Progress):
         left = drawn[self.step - epoch * self.per_epoch :]
         ahead = _AHEAD if self.device.type == "cuda" else 1
         mine = (lambda n: own_share(n, self.config.accumulate)) if processes() > 1 else None
-        images = self.computed or images
-        return inputs(images, left, self.step, self.schedule, self.draw, self.device, ahead, mine)
+        how = self.schedule, self.draw, self.device, ahead, mine
+        found = inputs(self.computed or images, left, self.step, *how)
+        return sized(found, side_in(epoch, self.schedule))
 
     def update(self, given) -> None:
         "Compute a step, without asking the device for a number."
