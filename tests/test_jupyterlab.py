@@ -88,9 +88,13 @@ class Notebook:
         for kind, name in zip((".lm-MenuBar-itemLabel", ".lm-Menu-itemLabel"), names):
             self.page.locator(kind, has_text=re.compile(f"^{name}$")).click()
 
+    def prompts(self):
+        return self.page.locator(".jp-InputPrompt").all_inner_texts()
+
     def run_all(self):
+        before = self.prompts()
         self.menu("Run", "Run All Cells")
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=busy]")
+        until(lambda: self.prompts() != before)  # the first cell waits, runs or has run
         self.wait()
 
     def seen(self, selector):
