@@ -94,8 +94,14 @@ def newcomer(tmp_path_factory):
         (clone / ".venv/bin" / name).write_text(f"#!{clone}/.venv/bin/python\n{lines[1]}")
         (clone / ".venv/bin" / name).chmod(0o755)
     (clone / ".venv/bin/ruff").symlink_to(Path(sys.executable).parent / "ruff")
-    (clone / ".venv/bin/installed").touch()
+    stamped(clone)
     return clone
+
+
+def stamped(clone):
+    "All is installed: the second stamp is no older than the first."
+    for name in ("installed", "installed-dev"):
+        (clone / ".venv/bin" / name).touch()
 
 
 def shell(command, cwd):

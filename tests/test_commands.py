@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torchvision
-from conftest import ROOT, of_newcomer, run, shell
+from conftest import ROOT, of_newcomer, run, shell, stamped
 from PIL import Image
 
 from prl.data.dataset import load
@@ -277,6 +277,8 @@ def test_make_train_in_a_fresh_clone(trained_newcomer):
     record = json.loads((run_folder / "record.json").read_text())
     assert record["config"]["dataset"] == "digits" and record["seconds"] > 0
     assert (run_folder / "train.html").stat().st_size > 100_000
+    kept = (run_folder / "train.ipynb").read_text()
+    assert "100%" in kept, "it was executed once: what is kept is what trained"
     status = run("git", "status", "--porcelain", cwd=trained_newcomer).stdout
     assert status == "", f"a clone stays clean: {status}"
 
@@ -287,7 +289,19 @@ def test_make_twice_installs_nothing(newcomer):
         assert "pip" not in shell(f"make -n {target}", newcomer)
     (newcomer / "pyproject.toml").touch()
     assert "pip install" in shell("make -n train", newcomer), "a changed pyproject.toml does"
-    (newcomer / ".venv/bin/installed").touch()
+    stamped(newcomer)
+
+
+@of_newcomer
+def test_only_to_change_the_project_asks_for_its_tools(newcomer):
+    (newcomer / ".venv/bin/installed-dev").unlink()
+    assert "pip" not in shell("make -n train", newcomer)
+    for target in ("test", "export", "reports"):
+        assert '".[dev]"' in shell(f"make -n {target}", newcomer)
+    (newcomer / ".venv/bin/installed").unlink()
+    to_train = shell("make -n train", newcomer)
+    assert '".[report]"' in to_train and '".[dev]"' not in to_train
+    stamped(newcomer)
 
 
 def test_make_lists_its_targets(clone):

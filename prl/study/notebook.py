@@ -12,6 +12,7 @@ import re
 import tempfile
 import threading
 from pathlib import Path
+from unittest.mock import patch
 
 import pandas as pd
 
@@ -24,6 +25,9 @@ from ..record import examine, whole
 from .page import given, readable, title_of, with_descriptions, with_parameters
 
 # %% ../../nbs/12_study/notebook.ipynb #b73f2c67
+_WRITTEN = "PRL_WRITTEN"  # environment: the file that papermill writes `train.ipynb` to
+
+
 def run_notebook(
     name: str,  # train, compare, ...
 ) -> Path:
@@ -46,7 +50,11 @@ def execute(
         import papermill  # of the report extra: the library works without
     except ImportError:
         raise not_installed("papermill", "a report needs", "report") from None
-    papermill.execute_notebook(source, str(output), values, cwd=Path.cwd(), kernel_name="python3")
+    written = {_WRITTEN: os.path.abspath(output)} if name == "train" else {}
+    with patch.dict(os.environ, written):  # its kernel is told
+        papermill.execute_notebook(
+            source, str(output), values, cwd=Path.cwd(), kernel_name="python3"
+        )
     return Path(output)
 
 # %% ../../nbs/12_study/notebook.ipynb #594bd5eb
@@ -158,9 +166,37 @@ def examined(run) -> pd.DataFrame:  # rows of `prl.evaluate.evaluate`
             return read_table(run.folder / "rows.parquet")
     return examine(run)
 
+# %% ../../nbs/12_study/notebook.ipynb #8ed32417
+def _but_the_last(path: Path):  # notebook, or None
+    "What papermill has written so far, where only the last cell is still running."
+    import nbformat  # of the report extra
+
+    content = nbformat.read(path, 4) if path.is_file() else {"cells": []}
+    code = [cell for cell in content["cells"] if cell.cell_type == "code"]
+    states = [cell.metadata.get("papermill", {}).get("status") for cell in code]
+    done = states[:-1] == ["completed"] * len(states[:-1]) and states[-1:] == ["running"]
+    return content if done else None
+
+
+def _kept(content, config: Config, said: str) -> Path:  # of the notebook
+    "Leave what was executed, and its page, in the run's folder; `said` is what its last cell says."
+    import nbformat
+    from papermill.parameterize import parameterize_notebook
+
+    content = parameterize_notebook(content, config.model_dump())
+    content.cells[-1].outputs = [nbformat.v4.new_output("stream", text=f"{said}\n")]
+    path = run_folder(config) / "train.ipynb"
+    atomic_write(path, tidy(nbformat.writes(content)).encode())
+    write_page(path)
+    return path
+
 
 def keep(config: Config) -> None:
     "In the last cell of `train.ipynb`: leave it in the run's folder, unless `launch` is about to."
-    path = run_folder(config) / "train.ipynb" if _launched() else launch(config)
-    page = os.path.relpath(path.with_suffix(".html"))
-    print(f"Report: {page} (open it in a browser), the same as a notebook beside it")
+    page = os.path.relpath(run_folder(config) / "train.html")
+    said = f"Report: {page} (open it in a browser), the same as a notebook beside it"
+    if not _launched():
+        written = os.environ.get(_WRITTEN)
+        content = _but_the_last(Path(written)) if written else None
+        _kept(content, config, said) if content else launch(config)
+    print(said)
