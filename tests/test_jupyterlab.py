@@ -69,7 +69,8 @@ class Notebook:
         self.told = []  # what a person would find in the browser's console
         self.page.on("console", lambda message: self.told.append(message.text))
         self.page.on("pageerror", lambda error: self.told.append(str(error)))
-        self.page.goto(f"{address}lab/tree/nbs/{name}.ipynb")
+        # a workspace of its own: the usual one opens what was open before, too
+        self.page.goto(f"{address}lab/workspaces/{name}/tree/nbs/{name}.ipynb")
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
         sessions = f"{address}api/sessions"
         until(lambda: "idle" in self.page.request.get(sessions).text())  # there is a kernel
